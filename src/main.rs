@@ -1,0 +1,2 @@
+//! The `agentreg` command.
+fn main() {}
