@@ -1,1 +1,3 @@
 //! agentreg
+pub mod model;
+pub mod store;

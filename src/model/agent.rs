@@ -1,0 +1,162 @@
+//! An agent as every line of its log holds it, whole.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AgentId, AgentType, Evidence, Extra, Status, TaskId, Timestamp};
+
+/// One headless worker, as of one line of its log. The last line is its state now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Agent {
+    /// Unique in its task.
+    pub id: AgentId,
+    /// The task it was registered for.
+    pub task: TaskId,
+    /// What kind of worker it is.
+    #[serde(rename = "type")]
+    pub agent_type: AgentType,
+    /// The agent that registered it, if one did.
+    #[serde(default)]
+    pub parent: Option<AgentId>,
+    /// 1 without a parent, else the parent's plus 1.
+    pub depth: u32,
+    /// Where it stands.
+    pub status: Status,
+    /// 0 to 100.
+    #[serde(default)]
+    pub percent: u8,
+    /// What it last said.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// Free labels, `KEY=VALUE`.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// When its life began.
+    pub registered_at: Timestamp,
+    /// When this line was written.
+    pub updated_at: Timestamp,
+    /// When its life ended.
+    #[serde(default)]
+    pub ended_at: Option<Timestamp>,
+    /// The number of this line in its log, from 1, the registration.
+    pub seq: u64,
+    /// The process to look at for its life, if one was named.
+    #[serde(default)]
+    pub pid: Option<u32>,
+    /// Seconds without a report or finding after which it counts as dead.
+    #[serde(default)]
+    pub ttl: Option<u64>,
+    /// The machine it was registered on.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// The command that `run` started.
+    #[serde(default)]
+    pub command: Option<Vec<String>>,
+    /// What it was asked to do.
+    #[serde(default)]
+    pub prompt: Option<String>,
+    /// What stands behind its completion.
+    #[serde(default)]
+    pub evidence: Option<Evidence>,
+    /// How its life ended.
+    #[serde(default)]
+    pub end: Option<End>,
+    /// What tells the process `pid` from a later one with the same number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<ProcessIdentity>,
+    /// The number of the task's last finding when it was registered: its own come after it.
+    #[serde(default)]
+    pub findings_before: u64,
+    /// Fields this version does not know.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Agent {
+    /// This line seen as a report.
+    pub fn report(&self) -> Report {
+        Report {
+            agent: self.id.clone(),
+            seq: self.seq,
+            at: self.updated_at,
+            status: self.status,
+            percent: self.percent,
+            message: self.message.clone(),
+        }
+    }
+}
+
+/// What tells one process from another with the same pid: the boot it lives in, its start, its pid namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessIdentity {
+    /// The kernel's boot id.
+    pub boot: String,
+    /// The inode of the pid namespace.
+    pub namespace: u64,
+    /// Start time in clock ticks since boot.
+    pub started: u64,
+}
+
+/// How an agent's life ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// Who or what ended it.
+    pub how: EndHow,
+    /// The exit code of its command.
+    #[serde(default)]
+    pub code: Option<i32>,
+    /// The signal that killed its command.
+    #[serde(default)]
+    pub signal: Option<i32>,
+    /// Why, in words.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// Who or what ended an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndHow {
+    /// The agent said so.
+    Reported,
+    /// Its command exited.
+    Exit,
+    /// Its command was killed.
+    Signal,
+    /// It ran out of time.
+    Timeout,
+    /// It was found dead.
+    Reaped,
+    /// Somebody ended it.
+    Terminated,
+}
+
+/// Whether an agent's process lives; only `No` is ever acted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Liveness {
+    /// It lives.
+    Yes,
+    /// It is dead.
+    No,
+    /// Nobody can know.
+    Unknown,
+}
+
+/// One line of an agent's log, as `reports` lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Whose.
+    pub agent: AgentId,
+    /// Its number in the agent's log.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Where the agent stood.
+    pub status: Status,
+    /// 0 to 100.
+    pub percent: u8,
+    /// What it said.
+    pub message: Option<String>,
+}

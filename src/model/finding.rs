@@ -1,0 +1,155 @@
+//! What an agent discovered, shared with its peers.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{AgentId, Extra, TaskId, Timestamp};
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Good to know.
+    Low,
+    /// Worth a look.
+    Medium,
+    /// Needs somebody.
+    High,
+    /// Stop and read.
+    Critical,
+}
+
+impl Severity {
+    /// From low to critical.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Severity {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|s| s.as_str().eq_ignore_ascii_case(word))
+            .ok_or_else(|| {
+                format!(
+                    "{word:?} is not a severity; the severities are low, medium, high and critical"
+                )
+            })
+    }
+}
+
+/// How many findings a task has, by severity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeveritySums {
+    /// Good to know.
+    #[serde(default)]
+    pub low: u64,
+    /// Worth a look.
+    #[serde(default)]
+    pub medium: u64,
+    /// Needs somebody.
+    #[serde(default)]
+    pub high: u64,
+    /// Stop and read.
+    #[serde(default)]
+    pub critical: u64,
+}
+
+impl SeveritySums {
+    /// These sums with one finding more.
+    #[must_use]
+    pub fn with(mut self, severity: Severity) -> Self {
+        match severity {
+            Severity::Low => self.low += 1,
+            Severity::Medium => self.medium += 1,
+            Severity::High => self.high += 1,
+            Severity::Critical => self.critical += 1,
+        }
+        self
+    }
+
+    /// The sum of both.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            low: self.low + other.low,
+            medium: self.medium + other.medium,
+            high: self.high + other.high,
+            critical: self.critical + other.critical,
+        }
+    }
+
+    /// All findings.
+    pub fn total(self) -> u64 {
+        self.low + self.medium + self.high + self.critical
+    }
+}
+
+/// A finding as an agent hands it in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewFinding {
+    /// Issue, solution, insight, recommendation, blocker, or any word.
+    pub finding_type: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What was found.
+    pub message: String,
+    /// Anything more, for programs.
+    pub data: Option<Value>,
+    /// The file it is about.
+    pub file: Option<String>,
+    /// The line of that file.
+    pub line: Option<u64>,
+}
+
+/// A finding in the task's registry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Numbers the task's findings from 1 without gaps.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// In which task.
+    pub task: TaskId,
+    /// Whose.
+    pub agent: AgentId,
+    /// Issue, solution, insight, recommendation, blocker, or any word.
+    #[serde(rename = "type")]
+    pub finding_type: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What was found.
+    pub message: String,
+    /// Anything more, for programs.
+    #[serde(default)]
+    pub data: Option<Value>,
+    /// The file it is about.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// The line of that file.
+    #[serde(default)]
+    pub line: Option<u64>,
+    /// Fields this version does not know.
+    #[serde(flatten)]
+    pub extra: Extra,
+}

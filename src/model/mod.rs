@@ -1,0 +1,44 @@
+//! The rules of the registry, pure: no file, no clock, no terminal. Times and ids are arguments.
+//!
+//! A store shows a rule what it read under its locks; the rule answers with what is to be written, or with a
+//! [`Rejection`]. Because a rule has no effect it may be run again when the store has to start over.
+
+mod agent;
+mod counts;
+mod duration;
+mod event;
+mod evidence;
+mod finding;
+mod id;
+mod refusal;
+pub mod rules;
+mod status;
+mod task;
+mod time;
+
+pub use agent::{Agent, End, EndHow, Liveness, ProcessIdentity, Report};
+pub use counts::{Counts, Totals};
+pub use duration::{format_duration, parse_duration};
+pub use event::{Change, Event};
+pub use evidence::{Evidence, FilesChanged, Requirement};
+pub use finding::{Finding, NewFinding, Severity, SeveritySums};
+pub use id::{AgentId, AgentType, InvalidId, TaskId};
+pub use refusal::{Kind, Rejection};
+pub use status::{Status, UnknownStatus};
+pub use task::{Limits, NewTask, Priority, Settings, Task, TaskChange, TaskState, TaskStatus};
+pub use time::Timestamp;
+
+/// The version of every line and document this program writes. A newer one is refused when it is read.
+pub const SCHEMA: u32 = 1;
+
+/// The longest message of a report or a finding, in bytes.
+pub const MAX_MESSAGE: usize = 64 * 1024;
+/// The longest `data` of a finding, in bytes of JSON.
+pub const MAX_DATA: usize = 1024 * 1024;
+/// The longest prompt kept of an agent, in bytes.
+pub const MAX_PROMPT: usize = 1024;
+/// The longest label, in bytes of `KEY=VALUE`.
+pub const MAX_LABEL: usize = 128;
+
+/// Fields of a line or document that this version does not know; they survive a rewrite.
+pub type Extra = serde_json::Map<String, serde_json::Value>;

@@ -1,0 +1,154 @@
+//! What can go wrong in a store, as sentences for the person who reads them.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::{Kind, Rejection, SCHEMA};
+
+/// Why an operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A rule said no: nothing was changed.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// A lock was not free in time: nothing was changed.
+    #[error("the lock {} was not free within {}{}", path.display(), seconds(*waited), held_by(holder.as_ref()))]
+    LockTimeout {
+        /// The lock file.
+        path: PathBuf,
+        /// How long it was waited for.
+        waited: Duration,
+        /// Who holds it, where the system tells.
+        holder: Option<Holder>,
+    },
+    /// The registry on disk is not what it must be.
+    #[error("the registry is damaged: {}: {detail}", path.display())]
+    Damaged {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A newer version wrote here.
+    #[error("{} was written by a newer agentreg (schema {found}, this one reads {SCHEMA})", path.display())]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: u64,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, such as `open`.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The home cannot be used as it is.
+    #[error("the registry's home {} {problem}", path.display())]
+    Home {
+        /// The home.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do about it.
+        hint: String,
+    },
+}
+
+/// A process that holds a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its number.
+    pub pid: u32,
+    /// Its command line, if the system tells.
+    pub command: Option<String>,
+}
+
+impl Error {
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+        source: impl Into<io::Error>,
+    ) -> Self {
+        Self::Io {
+            action,
+            path: path.into(),
+            source: source.into(),
+        }
+    }
+
+    pub(crate) fn damaged(path: impl Into<PathBuf>, detail: impl Into<String>) -> Self {
+        Self::Damaged {
+            path: path.into(),
+            detail: detail.into(),
+        }
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Rejected(rejection) => rejection.kind,
+            Self::LockTimeout { .. } => Kind::LockTimeout,
+            Self::Damaged { .. } => Kind::Damaged,
+            Self::NewerSchema { .. } => Kind::NewerSchema,
+            Self::Io { .. } | Self::Home { .. } => Kind::Io,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Rejected(rejection) => rejection.hint.clone(),
+            Self::LockTimeout { holder, .. } => Some(match holder {
+                Some(holder) => format!(
+                    "try again; if process {0} hangs, end it (kill {0}): its lock goes with it",
+                    holder.pid
+                ),
+                None => "try again, or wait longer with --lock-timeout 60s".to_owned(),
+            }),
+            Self::Damaged { .. } => {
+                Some("see all that is wrong with `agentreg doctor`, mend it with `agentreg doctor --repair`".to_owned())
+            }
+            Self::NewerSchema { .. } => Some("use the newer agentreg".to_owned()),
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull => Some("free some space and try again".to_owned()),
+                io::ErrorKind::PermissionDenied => {
+                    Some("the registry must belong to the user who calls; see --home".to_owned())
+                }
+                _ => None,
+            },
+            Self::Home { hint, .. } => Some(hint.clone()),
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Rejected(rejection) => rejection.retryable,
+            Self::LockTimeout { .. } => true,
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
+            Self::Damaged { .. } | Self::NewerSchema { .. } | Self::Home { .. } => false,
+        }
+    }
+}
+
+fn seconds(waited: Duration) -> impl fmt::Display {
+    format!("{} s", (waited.as_secs_f64() * 10.0).round() / 10.0)
+}
+
+fn held_by(holder: Option<&Holder>) -> String {
+    match holder {
+        None => String::new(),
+        Some(Holder { pid, command: None }) => format!("; process {pid} holds it"),
+        Some(Holder {
+            pid,
+            command: Some(command),
+        }) => format!("; process {pid} holds it ({command})"),
+    }
+}

@@ -1,0 +1,141 @@
+//! The store: one trait of whole operations. Each takes what somebody wants, decides by a pure rule of
+//! [`crate::model::rules`] on what it read under its locks, and returns what was applied.
+//!
+//! The [`file`] store is the first implementation; another on a distributed engine fits behind the same trait, so
+//! nothing here speaks of files or locks.
+
+mod error;
+pub mod file;
+mod query;
+
+pub use error::{Error, Holder};
+pub use query::{
+    AgentsWanted, Check, EventQuery, FindingQuery, Import, ImportedAgent, Problem, ReportQuery,
+    Scope,
+};
+
+use crate::model::rules::{Registration, Update};
+use crate::model::{
+    Agent, AgentId, End, Event, FilesChanged, Finding, NewFinding, NewTask, Report, Settings,
+    Status, TaskChange, TaskId, TaskState, Totals,
+};
+
+/// What a store's operation gives.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What was applied. The operation is done and durable even where there is a warning.
+#[derive(Debug)]
+pub struct Done<T> {
+    /// The state after it.
+    pub value: T,
+    /// Whether anything changed, or it had been so already.
+    pub changed: bool,
+    /// What went wrong after the commit; the next call finishes it.
+    pub warning: Option<Error>,
+}
+
+impl<T> Done<T> {
+    /// Nothing to do.
+    pub fn unchanged(value: T) -> Self {
+        Self {
+            value,
+            changed: false,
+            warning: None,
+        }
+    }
+
+    /// The same outcome with another view of its value.
+    pub fn map<U>(self, view: impl FnOnce(T) -> U) -> Done<U> {
+        Done {
+            value: view(self.value),
+            changed: self.changed,
+            warning: self.warning,
+        }
+    }
+}
+
+/// A task with agents of it, all of one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskView {
+    /// The task.
+    pub state: TaskState,
+    /// The agents that were asked for: active ones by registration, then ended ones, the last to end first.
+    pub agents: Vec<Agent>,
+}
+
+/// A registry for headless agents. Every method is one whole operation: it is done, or it changed nothing.
+///
+/// # Errors
+/// All methods: [`Error::Rejected`] where a rule says no (an unknown id is `not_found`), [`Error::LockTimeout`],
+/// [`Error::Damaged`], [`Error::NewerSchema`], [`Error::Io`].
+pub trait Store {
+    /// Opens a task. Opening it again with equal settings changes nothing and succeeds; any other use of a used id is
+    /// a `duplicate`.
+    fn open_task(&self, new: &NewTask) -> Result<Done<TaskState>>;
+
+    /// Changes a task's settings.
+    fn set_task(&self, task: &TaskId, change: &TaskChange) -> Result<TaskState>;
+
+    /// Closes a task; with `force` terminates its active agents first, one commit each. The number is theirs.
+    fn close_task(&self, task: &TaskId, force: bool) -> Result<Done<(TaskState, u64)>>;
+
+    /// Registers an agent if [`crate::model::rules::admit`] lets it.
+    fn register(&self, task: &TaskId, new: &Registration) -> Result<Done<Agent>>;
+
+    /// Records what an agent says of its state. `files_changed` is evidence, counted before.
+    fn update(
+        &self,
+        task: &TaskId,
+        agent: &AgentId,
+        said: &Update,
+        files_changed: Option<FilesChanged>,
+    ) -> Result<Done<Agent>>;
+
+    /// Ends an agent whatever it says itself; an agent that has ended stays as it is.
+    fn end(&self, task: &TaskId, agent: &AgentId, status: Status, end: &End)
+    -> Result<Done<Agent>>;
+
+    /// Shares a finding of an agent with its peers.
+    fn share(&self, task: &TaskId, agent: &AgentId, finding: &NewFinding) -> Result<Finding>;
+
+    /// The machine's totals.
+    fn totals(&self) -> Result<Totals>;
+
+    /// All tasks in `scope` with the totals of the same moment, by the time they were opened.
+    fn tasks(&self, scope: Scope) -> Result<(Totals, Vec<TaskState>)>;
+
+    /// A task with the agents that are wanted.
+    fn view(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView>;
+
+    /// A task's reports, by time; those of equal times by agent and number.
+    fn reports(&self, task: &TaskId, query: &ReportQuery) -> Result<Vec<Report>>;
+
+    /// A task's findings, oldest first.
+    fn findings(&self, task: &TaskId, query: &FindingQuery) -> Result<Vec<Finding>>;
+
+    /// The journal, oldest first.
+    fn events(&self, query: &EventQuery) -> Result<Vec<Event>>;
+
+    /// The task that is called so, or whose id alone begins so.
+    fn find_task(&self, name: &str) -> Result<TaskId>;
+
+    /// The open task that has this agent.
+    fn task_of(&self, agent: &AgentId) -> Result<TaskId>;
+
+    /// The agent, in `task` or else in all open tasks, that is called so or whose id alone begins so.
+    fn find_agent(&self, task: Option<&TaskId>, name: &str) -> Result<(TaskId, AgentId)>;
+
+    /// The machine's settings.
+    fn settings(&self) -> Result<Settings>;
+
+    /// Changes the machine's settings.
+    fn set_settings(&self, change: &dyn Fn(&mut Settings)) -> Result<Settings>;
+
+    /// Takes in a task whole, in one commit; none if its id is known already. `progress` is told how many agents are
+    /// written.
+    fn import(&self, import: Import<'_>, progress: &dyn Fn(u64))
+    -> Result<Option<Done<TaskState>>>;
+
+    /// Checks every invariant by recounting everything; with `repair` mends what is wrong.
+    fn check(&self, repair: bool) -> Result<Check>;
+}
