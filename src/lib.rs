@@ -1,3 +1,5 @@
 //! agentreg
 pub mod model;
+pub mod output;
+pub mod process;
 pub mod store;

@@ -1,2 +1,17 @@
 //! The `agentreg` command.
-fn main() {}
+
+mod cli;
+mod commands;
+
+// The parts of the library, by the same paths as inside it.
+use agentreg::{model, output, process, store};
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    if std::env::var_os("COMPLETE").is_some() && commands::complete::engine() {
+        return ExitCode::SUCCESS;
+    }
+    commands::main(&words)
+}
