@@ -1,5 +1,4 @@
 //! agentreg
 pub mod model;
-pub mod output;
 pub mod process;
 pub mod store;

@@ -2,9 +2,7 @@
 
 mod cli;
 mod commands;
-
-// The parts of the library, by the same paths as inside it.
-use agentreg::{model, output, process, store};
+mod output;
 
 use std::process::ExitCode;
 

@@ -7,7 +7,7 @@ use clap_complete::ArgValueCompleter;
 
 use super::value;
 use crate::commands::complete;
-use crate::model::{AgentId, AgentType, Severity, Status};
+use agentreg::model::{AgentId, AgentType, Severity, Status};
 
 /// Register an agent and print its id alone
 #[derive(Debug, Args)]
@@ -65,7 +65,13 @@ pub struct ProgressArgs {
     pub text: Option<String>,
 
     /// What it says, where it might be taken for an option or a status
-    #[arg(short, long, value_name = "MESSAGE", allow_hyphen_values = true, conflicts_with = "text")]
+    #[arg(
+        short,
+        long,
+        value_name = "MESSAGE",
+        allow_hyphen_values = true,
+        conflicts_with = "text"
+    )]
     pub message: Option<String>,
 
     /// Where it stands
@@ -87,11 +93,22 @@ pub struct ProgressArgs {
   agentreg finding -t issue -s high --file src/parser.rs --line 42 \"unbounded recursion\"")]
 pub struct FindingArgs {
     /// What was found; `-` reads it from standard input
-    #[arg(id = "text", value_name = "MESSAGE", allow_hyphen_values = true, required_unless_present = "message")]
+    #[arg(
+        id = "text",
+        value_name = "MESSAGE",
+        allow_hyphen_values = true,
+        required_unless_present = "message"
+    )]
     pub text: Option<String>,
 
     /// What was found, where it might be taken for an option
-    #[arg(short, long, value_name = "MESSAGE", allow_hyphen_values = true, conflicts_with = "text")]
+    #[arg(
+        short,
+        long,
+        value_name = "MESSAGE",
+        allow_hyphen_values = true,
+        conflicts_with = "text"
+    )]
     pub message: Option<String>,
 
     /// issue, solution, insight, recommendation, blocker, or any word

@@ -24,7 +24,10 @@ pub fn before_escape(words: &[OsString]) -> impl Iterator<Item = &OsString> {
 
 /// Translates clap's error.
 pub fn stop(error: &clap::Error, tree: &Command, words: &[OsString]) -> Stop {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
         return Stop::Show(error.render());
     }
     let command = called(tree, words);
@@ -35,11 +38,7 @@ pub fn stop(error: &clap::Error, tree: &Command, words: &[OsString]) -> Stop {
     }
 }
 
-fn explain(
-    error: &clap::Error,
-    command: &Command,
-    words: &[OsString],
-) -> (String, Option<String>) {
+fn explain(error: &clap::Error, command: &Command, words: &[OsString]) -> (String, Option<String>) {
     let context = |kind| error.get(kind).map(in_words);
     let argument = context(ContextKind::InvalidArg).unwrap_or_default();
     match error.kind() {
@@ -48,7 +47,10 @@ fn explain(
             let word = context(ContextKind::InvalidSubcommand).unwrap_or_default();
             let near = nearest(&word, command.get_subcommands().map(Command::get_name));
             let hint = near.map(|near| format!("did you mean `{} {near}`?", path(command)));
-            (format!("there is no command `{} {word}`", path(command)), hint)
+            (
+                format!("there is no command `{} {word}`", path(command)),
+                hint,
+            )
         }
         ErrorKind::MissingSubcommand => {
             let names: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
@@ -92,16 +94,14 @@ fn unknown(argument: &str, command: &Command, words: &[OsString]) -> (String, Op
 
 fn no_such_option(word: &str, command: &Command) -> (String, Option<String>) {
     let name = word.split('=').next().unwrap_or(word);
-    let longs = command.get_arguments().flat_map(|argument| {
-        argument
-            .get_long_and_visible_aliases()
-            .unwrap_or_default()
-    });
+    let longs = command
+        .get_arguments()
+        .flat_map(|argument| argument.get_long_and_visible_aliases().unwrap_or_default());
     let near = nearest(name.trim_start_matches('-'), longs)
         .filter(|_| name.starts_with("--"))
         .map(|near| format!("did you mean --{near}?"));
-    let as_text = takes_text(command)
-        .then(|| "to send it as text, give it with -m or after --".to_owned());
+    let as_text =
+        takes_text(command).then(|| "to send it as text, give it with -m or after --".to_owned());
     let hint: Vec<_> = near.into_iter().chain(as_text).collect();
     (
         format!("`{}` has no option {name}", path(command)),
@@ -169,7 +169,9 @@ fn takes_text(command: &Command) -> bool {
 fn called<'a>(tree: &'a Command, words: &[OsString]) -> &'a Command {
     before_escape(words)
         .filter_map(|word| word.to_str())
-        .fold(tree, |command, word| command.find_subcommand(word).unwrap_or(command))
+        .fold(tree, |command, word| {
+            command.find_subcommand(word).unwrap_or(command)
+        })
 }
 
 fn path(command: &Command) -> &str {
@@ -193,7 +195,11 @@ fn without_brackets(argument: &str) -> String {
         Some((option, _)) if option.starts_with('-') => option.to_owned(),
         _ => one.trim_matches(['<', '>', '[', ']', '.']).to_owned(),
     };
-    argument.split(" and ").map(of_one).collect::<Vec<_>>().join(" and ")
+    argument
+        .split(" and ")
+        .map(of_one)
+        .collect::<Vec<_>>()
+        .join(" and ")
 }
 
 /// clap's own words, for what is rare.
@@ -205,5 +211,11 @@ fn first_paragraph(error: &clap::Error) -> (String, Option<String>) {
         .take_while(|line| !line.is_empty())
         .collect();
     let sentence = sentence.join(" ");
-    (sentence.strip_prefix("error: ").unwrap_or(&sentence).to_owned(), None)
+    (
+        sentence
+            .strip_prefix("error: ")
+            .unwrap_or(&sentence)
+            .to_owned(),
+        None,
+    )
 }

@@ -8,6 +8,7 @@ use clap_complete::ArgValueCompleter;
 
 use super::value;
 use crate::commands::complete;
+use crate::output::ColorChoice;
 
 /// The options that every command has.
 #[derive(Debug, Args)]
@@ -37,16 +38,19 @@ pub struct Globals {
 
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_parser = value::COLOR)]
-    pub color: Color,
+    pub color: ColorChoice,
 }
 
-/// When to use colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
+impl Globals {
+    /// For a call that was never typed, such as a shell's question.
+    pub fn unspoken(home: Option<PathBuf>, lock_timeout: Duration) -> Self {
+        Self {
+            home,
+            task: None,
+            json: false,
+            quiet: true,
+            lock_timeout,
+            color: ColorChoice::Never,
+        }
+    }
 }

@@ -5,7 +5,7 @@ use clap_complete::ArgValueCompleter;
 
 use super::value::{self, Since};
 use crate::commands::complete;
-use crate::model::{Severity, Status};
+use agentreg::model::{Severity, Status};
 
 /// Show where the fleet, or a task, stands
 ///

@@ -16,9 +16,11 @@ use std::ffi::OsString;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
+use crate::output::ColorChoice;
+
 pub use agent::{FindingArgs, ProgressArgs, RegisterArgs};
 pub use explain::Stop;
-pub use globals::{Color, Globals};
+pub use globals::Globals;
 pub use look::{EventsArgs, FindingsArgs, ReportsArgs, StatusArgs};
 pub use machine::{
     CompletionsArgs, ConfigArgs, DoctorArgs, ExportArgs, ImportArgs, Setting, Shell,
@@ -144,7 +146,7 @@ pub fn wants_json(words: &[OsString]) -> bool {
 }
 
 /// Which colours the words ask for, told without understanding them: for help.
-pub fn wanted_color(words: &[OsString]) -> Color {
+pub fn wanted_color(words: &[OsString]) -> ColorChoice {
     let mut words = explain::before_escape(words).filter_map(|word| word.to_str());
     while let Some(word) = words.next() {
         let value = match word.strip_prefix("--color") {
@@ -153,12 +155,12 @@ pub fn wanted_color(words: &[OsString]) -> Color {
             None => None,
         };
         match value {
-            Some("always") => return Color::Always,
-            Some("never") => return Color::Never,
+            Some("always") => return ColorChoice::Always,
+            Some("never") => return ColorChoice::Never,
             _ => {}
         }
     }
-    Color::Auto
+    ColorChoice::Auto
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use clap_complete::ArgValueCompleter;
 
 use super::value::{self, Limit, Since};
 use crate::commands::complete;
-use crate::model::{Priority, Requirement, TaskId};
+use agentreg::model::{Priority, Requirement, TaskId};
 
 /// Open, list, change and close tasks
 #[derive(Debug, Args)]
@@ -35,12 +35,23 @@ pub enum TaskVerb {
   export AGENTREG_TASK")]
 pub struct NewArgs {
     /// What is to be done; `-` reads it from standard input
-    #[arg(id = "text", value_name = "DESCRIPTION", allow_hyphen_values = true, required_unless_present = "message")]
+    #[arg(
+        id = "text",
+        value_name = "DESCRIPTION",
+        allow_hyphen_values = true,
+        required_unless_present = "message"
+    )]
     pub description: Option<String>,
 
     /// What is to be done, where it might be taken for an option
-    #[arg(short, long, visible_alias = "description", value_name = "DESCRIPTION", allow_hyphen_values = true,
-        conflicts_with = "text")]
+    #[arg(
+        short,
+        long,
+        visible_alias = "description",
+        value_name = "DESCRIPTION",
+        allow_hyphen_values = true,
+        conflicts_with = "text"
+    )]
     pub message: Option<String>,
 
     /// The task's id [default: `TASK-YYYYMMDD-HHMMSS-<8 hex>`]; a repeated call with equal arguments opens one task
@@ -110,8 +121,14 @@ pub struct SetArgs {
     pub name: Option<String>,
 
     /// What is to be done; `-` reads it from standard input
-    #[arg(short = 'm', long, visible_alias = "message", value_name = "DESCRIPTION", allow_hyphen_values = true,
-        group = "change")]
+    #[arg(
+        short = 'm',
+        long,
+        visible_alias = "message",
+        value_name = "DESCRIPTION",
+        allow_hyphen_values = true,
+        group = "change"
+    )]
     pub description: Option<String>,
 
     /// How urgent it is

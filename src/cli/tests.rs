@@ -41,8 +41,21 @@ fn clap_finds_no_fault_in_the_tree() {
 #[test]
 fn a_branch_alone_prints_what_the_whole_tree_prints() {
     let endings = [
-        "--help", "-h", "--bogus", "--bogus x y", "--lock-timeout soon", "--json --task", "a b c d", "-- -x -y",
-        "help", "--version", "", "-s compelted", "--percent 101", "--color red", "--task t --json -q",
+        "--help",
+        "-h",
+        "--bogus",
+        "--bogus x y",
+        "--lock-timeout soon",
+        "--json --task",
+        "a b c d",
+        "-- -x -y",
+        "help",
+        "--version",
+        "",
+        "-s compelted",
+        "--percent 101",
+        "--color red",
+        "--task t --json -q",
     ];
     for path in all_commands() {
         for ending in endings {
@@ -86,7 +99,11 @@ fn a_misspelt_option_is_not_taken_for_the_text() {
         assert!(message.contains("no option --percnt"), "{line}: {message}");
         assert!(hint.contains("-m") && hint.contains("--"), "{line}: {hint}");
     }
-    assert!(refused("progress|--percnt|40").1.contains("did you mean --percent?"));
+    assert!(
+        refused("progress|--percnt|40")
+            .1
+            .contains("did you mean --percent?")
+    );
     assert!(refused("finding|-x").0.contains("no option -x"));
 }
 
@@ -110,7 +127,11 @@ fn a_text_may_look_like_an_option_where_it_cannot_be_one() {
 
 #[test]
 fn a_text_of_two_words_is_told_about_quotes() {
-    for line in ["progress|half|way", "finding|two|words", "task|new|two|words"] {
+    for line in [
+        "progress|half|way",
+        "finding|two|words",
+        "task|new|two|words",
+    ] {
         assert!(refused(line).1.contains("quotes"), "{line}");
     }
 }

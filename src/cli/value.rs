@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 
-use super::globals::Color;
 use super::machine::{Setting, Shell};
-use crate::model::{
+use crate::output::ColorChoice;
+use agentreg::model::{
     AgentId, MAX_LABEL, Priority, Requirement, Severity, Status, TaskId, Timestamp, parse_duration,
 };
 
@@ -28,7 +28,8 @@ impl BadValue {
     }
 
     fn nearest(mut self, word: &str, known: &[&str]) -> Self {
-        self.hint = nearest(word, known.iter().copied()).map(|near| format!("did you mean {near}?"));
+        self.hint =
+            nearest(word, known.iter().copied()).map(|near| format!("did you mean {near}?"));
         self
     }
 }
@@ -46,7 +47,12 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let word = word.to_lowercase();
     known
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&word, &candidate.to_lowercase()), candidate))
+        .map(|candidate| {
+            (
+                strsim::jaro_winkler(&word, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
@@ -90,19 +96,28 @@ const PRIORITIES: &[&str] = &["P0", "P1", "P2", "P3", "P4"];
 /// An agent's status.
 pub const STATUS: Words<Status> = Words {
     words: STATUSES,
-    read: |word| word.parse().map_err(|error| BadValue::new(error).nearest(word, STATUSES)),
+    read: |word| {
+        word.parse()
+            .map_err(|error| BadValue::new(error).nearest(word, STATUSES))
+    },
 };
 
 /// A finding's severity.
 pub const SEVERITY: Words<Severity> = Words {
     words: SEVERITIES,
-    read: |word| word.parse().map_err(|error| BadValue::new(error).nearest(word, SEVERITIES)),
+    read: |word| {
+        word.parse()
+            .map_err(|error| BadValue::new(error).nearest(word, SEVERITIES))
+    },
 };
 
 /// A task's priority.
 pub const PRIORITY: Words<Priority> = Words {
     words: PRIORITIES,
-    read: |word| word.parse().map_err(|error| BadValue::new(error).nearest(word, PRIORITIES)),
+    read: |word| {
+        word.parse()
+            .map_err(|error| BadValue::new(error).nearest(word, PRIORITIES))
+    },
 };
 
 const SETTINGS: &[&str] = &["max-concurrent"];
@@ -112,8 +127,10 @@ pub const SETTING: Words<Setting> = Words {
     words: SETTINGS,
     read: |word| match word {
         "max-concurrent" | "max_concurrent" => Ok(Setting::MaxConcurrent),
-        _ => Err(BadValue::new(format!("{word:?} is not a setting; the only one is max-concurrent"))
-            .nearest(word, SETTINGS)),
+        _ => Err(BadValue::new(format!(
+            "{word:?} is not a setting; the only one is max-concurrent"
+        ))
+        .nearest(word, SETTINGS)),
     },
 };
 
@@ -128,21 +145,25 @@ pub const SHELL: Words<Shell> = Words {
         "fish" => Ok(Shell::Fish),
         "elvish" => Ok(Shell::Elvish),
         "powershell" | "pwsh" => Ok(Shell::Powershell),
-        _ => Err(BadValue::new(format!("{word:?} is not a shell; the shells are bash, zsh, fish, elvish and powershell"))
-            .nearest(word, SHELLS)),
+        _ => Err(BadValue::new(format!(
+            "{word:?} is not a shell; the shells are bash, zsh, fish, elvish and powershell"
+        ))
+        .nearest(word, SHELLS)),
     },
 };
 
 const COLORS: &[&str] = &["auto", "always", "never"];
 
 /// When to use colour.
-pub const COLOR: Words<Color> = Words {
+pub const COLOR: Words<ColorChoice> = Words {
     words: COLORS,
     read: |word| match word {
-        "auto" => Ok(Color::Auto),
-        "always" => Ok(Color::Always),
-        "never" => Ok(Color::Never),
-        _ => Err(BadValue::new(format!("{word:?} is not auto, always or never")).nearest(word, COLORS)),
+        "auto" => Ok(ColorChoice::Auto),
+        "always" => Ok(ColorChoice::Always),
+        "never" => Ok(ColorChoice::Never),
+        _ => Err(
+            BadValue::new(format!("{word:?} is not auto, always or never")).nearest(word, COLORS),
+        ),
     },
 };
 
@@ -165,7 +186,9 @@ pub fn limit(text: &str) -> Result<Limit, BadValue> {
     }
     match text.parse() {
         Ok(number) if number >= 1 => Ok(Limit(Some(number))),
-        _ => Err(BadValue::new(format!("{text:?} is neither a number from 1 nor none"))),
+        _ => Err(BadValue::new(format!(
+            "{text:?} is neither a number from 1 nor none"
+        ))),
     }
 }
 
@@ -195,7 +218,9 @@ pub fn label(text: &str) -> Result<(String, String), BadValue> {
     }
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err(BadValue::new(format!("{text:?} is no label; write it KEY=VALUE"))),
+        _ => Err(BadValue::new(format!(
+            "{text:?} is no label; write it KEY=VALUE"
+        ))),
     }
 }
 
@@ -221,7 +246,8 @@ pub fn parent(text: &str) -> Result<Parent, BadValue> {
 
 /// A finding's type: any one word.
 pub fn finding_type(text: &str) -> Result<String, BadValue> {
-    let one_word = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    let one_word =
+        !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
     if one_word && text.len() <= 100 {
         Ok(text.to_owned())
     } else {
@@ -242,7 +268,9 @@ pub fn task_name(text: &str) -> Result<String, BadValue> {
 }
 
 fn empty(origin: &str) -> BadValue {
-    BadValue::new(format!("it is empty: the `{origin}` it was to come from probably failed"))
+    BadValue::new(format!(
+        "it is empty: the `{origin}` it was to come from probably failed"
+    ))
 }
 
 /// The sentence for what exceeds its bound.
@@ -251,8 +279,12 @@ pub fn too_long(what: &str, is: usize, most: usize) -> BadValue {
     let most_named = known
         .iter()
         .find(|(unit, _)| most >= *unit && most % unit == 0)
-        .map_or(String::new(), |(unit, name)| format!(" ({} {name})", most / unit));
-    BadValue::new(format!("{what} may have at most {most} bytes{most_named}, this one has {is}"))
+        .map_or(String::new(), |(unit, name)| {
+            format!(" ({} {name})", most / unit)
+        });
+    BadValue::new(format!(
+        "{what} may have at most {most} bytes{most_named}, this one has {is}"
+    ))
 }
 
 /// From when on.
@@ -300,14 +332,20 @@ mod tests {
         assert_eq!(STATUSES, Status::ALL.map(Status::as_str));
         assert_eq!(SEVERITIES, Severity::ALL.map(Severity::as_str));
         for word in PRIORITIES {
-            assert_eq!(word.parse::<Priority>().map(|p| p.to_string()), Ok((*word).to_owned()));
+            assert_eq!(
+                word.parse::<Priority>().map(|p| p.to_string()),
+                Ok((*word).to_owned())
+            );
         }
     }
 
     #[test]
     fn a_misspelt_word_gets_the_nearest_named() {
         let hint = |result: Result<Status, BadValue>| result.unwrap_err().hint;
-        assert_eq!(hint((STATUS.read)("compelted")).as_deref(), Some("did you mean completed?"));
+        assert_eq!(
+            hint((STATUS.read)("compelted")).as_deref(),
+            Some("did you mean completed?")
+        );
         assert_eq!(hint((STATUS.read)("xyz")), None);
         assert_eq!((STATUS.read)("done"), Ok(Status::Completed));
     }
