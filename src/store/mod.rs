@@ -7,12 +7,14 @@
 mod error;
 pub mod file;
 mod query;
+mod watch;
 
 pub use error::{Error, Holder};
 pub use query::{
     AgentsWanted, Check, EventQuery, FindingQuery, Import, ImportedAgent, Problem, ReportQuery,
     Scope,
 };
+pub use watch::{Watched, Watcher};
 
 use crate::model::rules::{Registration, Update};
 use crate::model::{
@@ -135,6 +137,9 @@ pub trait Store {
     /// written.
     fn import(&self, import: Import<'_>, progress: &dyn Fn(u64))
     -> Result<Option<Done<TaskState>>>;
+
+    /// Watches `scope`; a task in it that is not there is `not_found`.
+    fn watcher(&self, scope: &[Watched<'_>]) -> Result<Box<dyn Watcher>>;
 
     /// Checks every invariant by recounting everything; with `repair` mends what is wrong.
     fn check(&self, repair: bool) -> Result<Check>;

@@ -9,6 +9,7 @@
 //! | [`commit`], [`rotate`] | the protocol: one journal line commits a change to both |
 //! | [`agents`], [`tasks`], [`findings`], [`import`] | the operations that write |
 //! | [`read`], [`find`] | the operations that only read |
+//! | [`watch`] | waiting for a change |
 //! | [`check`] | `doctor` |
 
 mod agents;
@@ -29,6 +30,7 @@ mod task;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -38,7 +40,7 @@ use self::lock::Patience;
 use self::task::{TaskDir, TaskGuard};
 use super::{
     AgentsWanted, Check, Done, Error, EventQuery, FindingQuery, Import, ReportQuery, Result, Scope,
-    Store, TaskView,
+    Store, TaskView, Watched, Watcher,
 };
 use crate::model::rules::{Registration, Update};
 use crate::model::{
@@ -257,6 +259,10 @@ impl Store for FileStore {
         progress: &dyn Fn(u64),
     ) -> Result<Option<Done<TaskState>>> {
         import::import(self, import, progress)
+    }
+
+    fn watcher(&self, scope: &[Watched<'_>]) -> Result<Box<dyn Watcher>> {
+        Ok(Box::new(watch::watcher(self, scope)?))
     }
 
     fn check(&self, repair: bool) -> Result<Check> {
