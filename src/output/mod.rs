@@ -1,12 +1,17 @@
 //! What people see. Views of the store go in, text comes out: nothing here opens a file, reads a clock or prints.
 //!
-//! Whatever an agent wrote passes through [`escape()`] on its way into a line, so no text of an agent can steer a
-//! terminal. On a terminal there are glyphs, bars and lines cut to its width; in a pipe plain words, one line a
+//! Whatever an agent wrote passes through [`escape()`] on its way into a [`layout::Line`], so no text of an agent can
+//! steer a terminal. On a terminal there are glyphs, bars and lines cut to its width; in a pipe plain words, one line a
 //! record, nothing cut. What a colour says, a word or glyph says too.
 
+mod age;
+mod bar;
 mod escape;
+mod layout;
 pub mod people;
+mod style;
 mod terminal;
+mod tree;
 
 pub use escape::escape;
 pub use terminal::{ColorChoice, Terminal};

@@ -3,9 +3,14 @@
 mod check;
 mod events;
 mod findings;
+#[cfg(test)]
+mod fixtures;
+mod items;
 mod reports;
 mod status;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 pub use check::check;
 pub use events::events;
