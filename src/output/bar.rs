@@ -39,21 +39,24 @@ pub fn shares(counts: &Counts, cells: usize) -> Line {
         })
 }
 
-/// Shares of `cells`: one for each part that is not zero, the rest by largest remainder.
+/// Shares of `cells` by largest remainder, but at least one for each part that is not zero.
 fn apportion(numbers: [u64; 4], cells: usize) -> [usize; 4] {
-    let least = numbers.map(|number| usize::from(number > 0));
-    let rest = cells.saturating_sub(least.iter().sum()) as u128;
     let total: u128 = numbers.iter().map(|number| u128::from(*number)).sum();
-    let exact = numbers.map(|number| u128::from(number) * rest);
-    let mut shares = [0; 4];
-    for part in 0..4 {
-        shares[part] = least[part] + usize::try_from(exact[part] / total).unwrap_or(0);
-    }
+    let exact = numbers.map(|number| u128::from(number) * cells as u128);
+    let mut shares = exact.map(|share| usize::try_from(share / total).unwrap_or(0));
     let mut by_remainder = [0, 1, 2, 3];
     by_remainder.sort_by_key(|part| std::cmp::Reverse(exact[*part] % total));
-    let missing = cells.saturating_sub(shares.iter().sum());
+    let missing = cells - shares.iter().sum::<usize>();
     for part in by_remainder.into_iter().take(missing) {
         shares[part] += 1;
+    }
+    for part in 0..4 {
+        if numbers[part] > 0 && shares[part] == 0 {
+            shares[part] = 1;
+            if let Some(largest) = shares.iter_mut().max() {
+                *largest -= 1;
+            }
+        }
     }
     shares
 }

@@ -49,12 +49,12 @@ fn blocks(findings: &[Finding], with_task: bool, now: Timestamp, terminal: &Term
             .plain(&finding.finding_type)
             .plain("  ")
             .styled(style::DIM, finding.agent.as_str())
-            .plain("  ");
+            .plain("  ")
+            .styled(style::DIM, clock.show(finding.at));
         if with_task {
-            head = head.styled(style::DIM, finding.task.as_str()).plain("  ");
+            head = head.plain("  ").styled(style::DIM, finding.task.as_str());
         }
-        head.styled(style::DIM, clock.show(finding.at))
-            .write(&mut out, terminal);
+        head.write(&mut out, terminal);
         let indent = || Line::new().pad(INDENT);
         for line in wrap(&finding.message, terminal.width.saturating_sub(INDENT)) {
             indent().plain(line).write(&mut out, terminal);

@@ -1,5 +1,6 @@
 //! The pages and lists, one file a subject. Each function gives whole lines, or nothing.
 
+mod agents;
 mod check;
 mod events;
 mod findings;

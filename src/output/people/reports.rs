@@ -2,8 +2,8 @@
 
 use agentreg::model::{Report, Timestamp};
 
+use super::agents::status_cell;
 use super::items;
-use super::status::status_cell;
 use crate::output::age::Clock;
 use crate::output::layout::{Column, Line, Row, Table};
 use crate::output::{Terminal, style};

@@ -8,7 +8,7 @@ use crate::output::layout::{Column, Line, Row, Table, flow, wrap};
 use crate::output::{Terminal, bar, style};
 
 /// From this width on a task takes one line of a table; below, two lines of its own.
-const WIDE: usize = 120;
+const WIDE: usize = 150;
 
 /// Tasks in the order given, with their counts.
 pub fn task_list(tasks: &[TaskState], now: Timestamp, terminal: &Terminal) -> String {
@@ -21,9 +21,7 @@ pub fn task_list(tasks: &[TaskState], now: Timestamp, terminal: &Terminal) -> St
     }
     let mut out = String::new();
     if terminal.tty && terminal.width < WIDE {
-        for task in tasks {
-            block(task, now, &mut out, terminal);
-        }
+        blocks(tasks, now, &mut out, terminal);
     } else if terminal.tty {
         wide(tasks, now, terminal).write(&mut out, terminal);
     } else {
@@ -32,45 +30,57 @@ pub fn task_list(tasks: &[TaskState], now: Timestamp, terminal: &Terminal) -> St
     out
 }
 
-/// Two lines: what is to be done, and its id with a bar and the counts, as much of these as fits.
-fn block(state: &TaskState, now: Timestamp, out: &mut String, terminal: &Terminal) {
+/// A task in two lines: what is to be done; its id, a bar and its counts. In words if there is room for all in words.
+fn blocks(tasks: &[TaskState], now: Timestamp, out: &mut String, terminal: &Terminal) {
+    let ids = tasks.iter().map(|state| state.task.id.as_str().len());
+    let beside = 4 + ids.max().unwrap_or(0) + 2;
+    let room = terminal.width.saturating_sub(beside + 2);
+    let words = |state: &TaskState| items_in_line(counts(&state.counts));
+    let widest = tasks
+        .iter()
+        .map(|state| words(state).width())
+        .max()
+        .unwrap_or(0);
+    let in_words = [10, 6].into_iter().find(|cells| cells + widest <= room);
+    for state in tasks {
+        block_head(state, now, out, terminal);
+        let counts = match in_words {
+            Some(_) => words(state),
+            None => short_counts(&state.counts),
+        };
+        let mut line = Line::new()
+            .pad(4)
+            .styled(style::DIM, state.task.id.as_str())
+            .pad(beside)
+            .then(bar::shares(&state.counts, in_words.unwrap_or(10)))
+            .plain("  ")
+            .then(counts);
+        let worst = worst(&state.findings);
+        if !worst.is_empty() && line.width() + 3 + worst.width() <= terminal.width {
+            line = line.styled(style::DIM, " · ").then(worst);
+        }
+        line.write(out, terminal);
+    }
+}
+
+fn block_head(state: &TaskState, now: Timestamp, out: &mut String, terminal: &Terminal) {
     let task = &state.task;
     let closed = state.status == TaskStatus::Closed;
-    let priority = task.priority.to_string();
+    let age = ago(task.created_at, now);
     let age = if closed {
-        format!("closed, opened {}", ago(task.created_at, now))
+        format!("closed, opened {age}")
     } else {
-        ago(task.created_at, now)
+        age
     };
     let room = terminal.width.saturating_sub(4 + 2 + age.len());
     let name = if closed { style::DIM } else { style::STRONG };
     Line::new()
-        .styled(style::priority(task.priority), priority)
+        .styled(style::priority(task.priority), task.priority.to_string())
         .pad(4)
         .then(Line::new().styled(name, title(state, terminal)).cut(room))
         .pad(4 + room + 2)
         .styled(style::DIM, age)
         .write(out, terminal);
-    let id = Line::new()
-        .pad(4)
-        .styled(style::DIM, task.id.as_str())
-        .plain("  ");
-    let bar = |cells| bar::shares(&state.counts, cells).plain("  ");
-    let words = items_in_line(counts(&state.counts));
-    let tries = [
-        bar(10).then(words.clone()),
-        bar(6).then(words),
-        bar(10).then(short_counts(&state.counts)),
-    ];
-    let fits = |line: &Line| id.width() + line.width() <= terminal.width;
-    let shown = tries.into_iter().find(fits);
-    let shown = shown.unwrap_or_else(|| short_counts(&state.counts));
-    let mut line = id.then(shown);
-    let worst = worst(&state.findings).plain(" ");
-    if line.width() + 3 + worst.width() <= terminal.width && worst.width() > 1 {
-        line = line.styled(style::DIM, " · ").then(worst);
-    }
-    line.write(out, terminal);
 }
 
 /// The findings that somebody should look at.
@@ -99,16 +109,32 @@ fn items_in_line(items: Vec<Line>) -> Line {
         .unwrap_or_default()
 }
 
+/// Columns that would say nothing are left out.
 fn wide(tasks: &[TaskState], now: Timestamp, terminal: &Terminal) -> Table {
-    let any_closed = tasks.iter().any(|task| task.status == TaskStatus::Closed);
-    let cells = if terminal.width >= 160 { 20 } else { 10 };
+    let closed = tasks.iter().any(|state| state.status == TaskStatus::Closed);
+    let terminated = tasks.iter().any(|state| state.counts.terminated > 0);
+    let roomy = terminal.width >= 180;
+    let all = [
+        (true, Column::new("P")),
+        (true, Column::new("TASK").least(20)),
+        (closed, Column::new("STATUS")),
+        (true, Column::new("AGENTS")),
+        (true, Column::new("ACTIVE").right()),
+        (true, Column::new("COMPLETED").right()),
+        (true, Column::new("FAILED").right()),
+        (terminated, Column::new("TERMINATED").right()),
+        (roomy, Column::new("FINDINGS").right()),
+        (true, Column::new("OPENED")),
+        (true, Column::new("DESCRIPTION").least(16)),
+    ];
     let row = |state: &TaskState| {
         let task = &state.task;
         let counts = &state.counts;
-        let mut cells = vec![
+        let cells = [
             Line::new().styled(style::priority(task.priority), task.priority.to_string()),
             Line::new().plain(task.id.as_str()),
-            bar::shares(counts, cells),
+            Line::new().plain(state.status.to_string()),
+            bar::shares(counts, if roomy { 20 } else { 10 }),
             items::number(counts.active, style::GOING),
             items::number(counts.completed, style::GOOD),
             items::number(counts.failed, style::BAD),
@@ -117,33 +143,20 @@ fn wide(tasks: &[TaskState], now: Timestamp, terminal: &Terminal) -> Table {
             Line::new().styled(style::DIM, ago(task.created_at, now)),
             Line::new().plain(title(state, terminal)),
         ];
-        if any_closed {
-            cells.insert(2, Line::new().plain(state.status.to_string()));
-        }
+        let cells = cells.into_iter().zip(&all).filter(|(_, (told, _))| *told);
         Row {
-            cells,
+            cells: cells.map(|(cell, _)| cell).collect(),
             dim: state.status == TaskStatus::Closed,
             apart: false,
         }
     };
-    let mut columns = vec![
-        Column::new("P"),
-        Column::new("TASK").least(20),
-        Column::new("AGENTS"),
-        Column::new("ACTIVE").right(),
-        Column::new("DONE").right(),
-        Column::new("FAILED").right(),
-        Column::new("ENDED").right(),
-        Column::new("FINDINGS").right(),
-        Column::new("OPENED"),
-        Column::new("DESCRIPTION").least(20),
-    ];
-    if any_closed {
-        columns.insert(2, Column::new("STATUS"));
-    }
     Table {
-        columns,
         rows: tasks.iter().map(row).collect(),
+        columns: all
+            .iter()
+            .filter(|(told, _)| *told)
+            .map(|(_, column)| *column)
+            .collect(),
         heads: true,
     }
 }
