@@ -58,9 +58,9 @@ impl Context {
         }
         let tells = !self.globals.json && !self.globals.quiet;
         let store = FileStore::new(Options {
-            home: self.home()?,
             lock_timeout: self.globals.lock_timeout,
             announce: tells.then_some(announce_wait as fn(&Path)),
+            ..Options::new(self.home()?)
         });
         Ok(self.store.get_or_init(|| store))
     }
