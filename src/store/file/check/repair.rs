@@ -8,11 +8,11 @@ use super::super::dir::{Access, Dir, Kind};
 use super::super::document;
 use super::super::home::{Home, JOURNAL, LOCK, REGISTRY};
 use super::super::jsonl::{Strictness, Tail, sync_data};
-use super::super::line::{Commit, Mark, decode_checked, encode_checked};
+use super::super::line::{Commit, Mark, decode_checked, decode_mark, encode_checked};
 use super::super::rotate::NEXT;
 use super::super::task::{FINDINGS, JOURNAL as TASK_JOURNAL, TaskDir, TaskGuard, log_name};
 use super::history::{History, last_record};
-use super::survey::Survey;
+use super::survey::{Part, Survey};
 use super::{Found, all_tasks, at, leftovers};
 use crate::model::{
     Change, Counts, Limits, Priority, Requirement, SCHEMA, Settings, Task, TaskId, TaskStatus,
@@ -125,20 +125,20 @@ impl Repair<'_> {
         }
         let survey = Survey::of(self.home, &guard, history)?;
         self.logs(&guard, &survey)?;
-        if survey.settings_bad {
+        if survey.wrong.contains(&Part::Settings) {
             self.settings(&guard, history)?;
         }
         let survey = Survey::of(self.home, &guard, history)?;
-        let mark = self.last_good_mark(&guard)?;
+        let mark = last_good_mark(&guard)?;
         let status = mark
             .as_ref()
             .map_or_else(|| self.place_of(&guard.id), |mark| Ok(mark.status))?;
         let rev = mark.as_ref().map_or(0, |mark| mark.rev);
-        if survey.journal_bad || mark.is_none() {
+        if survey.wrong.contains(&Part::Journal) || mark.is_none() {
             self.set_aside(&guard.dir, TASK_JOURNAL)?;
             guard.dir.create(TASK_JOURNAL)?;
         }
-        if survey.findings_bad {
+        if survey.wrong.contains(&Part::Findings) {
             self.say(
                 &guard.dir.at(FINDINGS),
                 "findings are missing and cannot be restored; the rest is kept",
@@ -149,7 +149,7 @@ impl Repair<'_> {
             survey.recount,
             status,
             rev,
-            survey.miscounted || survey.journal_bad,
+            survey.wrong.contains(&Part::Counts) || survey.wrong.contains(&Part::Journal),
         ))
     }
 
@@ -225,12 +225,6 @@ impl Repair<'_> {
         document::write(&guard.dir, REGISTRY, &settings)?;
         self.say(&guard.dir.at(REGISTRY), what);
         Ok(())
-    }
-
-    fn last_good_mark(&self, guard: &TaskGuard) -> Result<Option<Mark>> {
-        let file = guard.dir.need_file(TASK_JOURNAL, Access::Read)?;
-        let path = guard.dir.at(TASK_JOURNAL);
-        Ok(Tail::read(&file, &path, Strictness::Log, decode_checked)?.last)
     }
 
     fn place_of(&self, id: &TaskId) -> Result<TaskStatus> {
@@ -353,4 +347,10 @@ impl Repair<'_> {
         }
         Ok(())
     }
+}
+
+fn last_good_mark(guard: &TaskGuard) -> Result<Option<Mark>> {
+    let file = guard.dir.need_file(TASK_JOURNAL, Access::Read)?;
+    let path = guard.dir.at(TASK_JOURNAL);
+    Ok(Tail::read(&file, &path, Strictness::Log, decode_mark)?.last)
 }

@@ -1,18 +1,27 @@
 //! One task recounted from its agents' logs, and everything in its directory held against that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::super::dir::{Access, Kind};
 use super::super::document;
 use super::super::home::{Home, LOCK, REGISTRY};
 use super::super::jsonl::Backward;
-use super::super::line::{AgentLine, Bad, Commit, FindingLine, Mark, decode, decode_checked};
+use super::super::line::{AgentLine, Bad, Commit, FindingLine, Mark, decode, decode_mark};
 use super::super::task::{FINDINGS, Folder, JOURNAL, TaskDir, log_name};
 use super::Found;
 use super::history::{History, TaskHistory};
-use crate::model::{Agent, AgentId, Counts, SeveritySums, Status, Task};
+use crate::model::{Agent, AgentId, Counts, SeveritySums, Status, Task, TaskStatus};
 use crate::store::{Error, Result};
+
+/// A part of a task's registry that can be wrong as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    Settings,
+    Journal,
+    Findings,
+    Counts,
+}
 
 /// What a survey of one task found, and what repairing it needs to know.
 #[derive(Debug, Default)]
@@ -20,17 +29,14 @@ pub(super) struct Survey {
     pub(super) found: Found,
     /// The agents counted by the last lines of their logs.
     pub(super) recount: Counts,
-    /// Whether the counts on record are others.
-    pub(super) miscounted: bool,
+    /// What is wrong and to be made anew.
+    pub(super) wrong: BTreeSet<Part>,
     /// Logs that lie in the wrong folder.
     pub(super) misfiled: Vec<(Agent, Folder)>,
     /// Logs of which no line can be read.
     pub(super) unreadable: Vec<(AgentId, Folder)>,
     /// Agents that the journal has and the directory has not.
     pub(super) missing: Vec<AgentId>,
-    pub(super) settings_bad: bool,
-    pub(super) journal_bad: bool,
-    pub(super) findings_bad: bool,
     agents: BTreeMap<AgentId, Status>,
 }
 
@@ -57,6 +63,9 @@ impl Survey {
         survey.findings(task)?;
         let stated = pending.as_ref().map(Commit::mark).or(mark);
         survey.counts(task, stated.as_ref());
+        if pending.is_none() {
+            survey.place(home, task, stated.as_ref())?;
+        }
         if let Some(known) = history.tasks.get(&task.id) {
             survey.against_journal(task, known, history, stated.as_ref());
         }
@@ -72,7 +81,7 @@ impl Survey {
             Err(Error::Damaged { detail, .. }) => detail,
             Err(error) => return Err(error),
         };
-        self.settings_bad = true;
+        self.wrong.insert(Part::Settings);
         self.found.problem(&path, &what);
         Ok(())
     }
@@ -100,7 +109,7 @@ impl Survey {
     fn journal(&mut self, task: &TaskDir) -> Result<Option<Mark>> {
         let path = task.dir.at(JOURNAL);
         let Some(file) = task.dir.file(JOURNAL, Access::Read)? else {
-            self.journal_bad = true;
+            self.wrong.insert(Part::Journal);
             self.found.problem(&path, "the task's journal is missing");
             return Ok(None);
         };
@@ -112,7 +121,7 @@ impl Survey {
             let was_last = std::mem::take(&mut is_last);
             let unsynced = line.contains(&0);
             let decoded = if line.ends_with(b"\n") {
-                decode_checked::<Mark>(line)
+                decode_mark(line)
             } else {
                 Err(Bad::Garbage("it has no end".to_owned()))
             };
@@ -120,7 +129,7 @@ impl Survey {
             match decoded {
                 Ok(mark) => {
                     if mark.rev >= after {
-                        self.journal_bad = true;
+                        self.wrong.insert(Part::Journal);
                         self.found.problem(
                             &path,
                             &format!("rev {} does not rise at byte {at}", mark.rev),
@@ -145,7 +154,7 @@ impl Survey {
                     );
                 }
                 Err(Bad::Garbage(what)) => {
-                    self.journal_bad = true;
+                    self.wrong.insert(Part::Journal);
                     self.found.problem(
                         &path,
                         &format!("the line at byte {at} cannot be read: {what}"),
@@ -223,17 +232,17 @@ impl Survey {
             match line {
                 Ok(line) => {
                     let before = (line.finding.seq, line.sums);
-                    if let Some((seq, sums)) = after.filter(|_| !garbage) {
-                        if before.0 + 1 != seq || before.1.total() + 1 != sums.total() {
-                            self.findings_bad = true;
-                            self.found.problem(
-                                &path,
-                                &format!("before byte {at} and after it findings are missing"),
-                            );
-                        }
+                    if let Some((seq, sums)) = after.filter(|_| !garbage)
+                        && (before.0 + 1 != seq || before.1.total() + 1 != sums.total())
+                    {
+                        self.wrong.insert(Part::Findings);
+                        self.found.problem(
+                            &path,
+                            &format!("before byte {at} and after it findings are missing"),
+                        );
                     }
                     if line.sums.total() != line.finding.seq {
-                        self.findings_bad = true;
+                        self.wrong.insert(Part::Findings);
                         self.found.problem(
                             &path,
                             &format!("the sums at byte {at} are not the number of findings"),
@@ -253,7 +262,7 @@ impl Survey {
             }
         }
         if after.is_some_and(|(seq, _)| seq != 1) && !garbage {
-            self.findings_bad = true;
+            self.wrong.insert(Part::Findings);
             self.found.problem(&path, "its first findings are missing");
         }
         Ok(())
@@ -264,7 +273,7 @@ impl Survey {
         match stated {
             Some(mark) if mark.counts == self.recount => {}
             Some(mark) => {
-                self.miscounted = true;
+                self.wrong.insert(Part::Counts);
                 let what = format!(
                     "it counts {}, the logs are {}",
                     words(mark.counts),
@@ -273,10 +282,25 @@ impl Survey {
                 self.found.problem(&path, &what);
             }
             None => {
-                self.miscounted = true;
+                self.wrong.insert(Part::Counts);
                 self.found.problem(&path, "no mark of it can be read");
             }
         }
+    }
+
+    fn place(&mut self, home: &Home, task: &TaskDir, stated: Option<&Mark>) -> Result<()> {
+        let (dir, other) = match stated.map(|mark| mark.status) {
+            Some(TaskStatus::Open) => (home.tasks()?, home.closed()?),
+            Some(TaskStatus::Closed) => (home.closed()?, home.tasks()?),
+            None => return Ok(()),
+        };
+        if dir.kind(task.id.as_str())?.is_none() && other.kind(task.id.as_str())?.is_some() {
+            self.found.note(
+                &other.at(task.id.as_str()),
+                &format!("it belongs into {}", dir.path().display()),
+            );
+        }
+        Ok(())
     }
 
     /// What the global journal says can only have been followed by more: every agent of it is there, and ended if it
@@ -305,7 +329,7 @@ impl Survey {
                 Some(now) if now.is_active() && !status.is_active() => {
                     self.found
                         .problem(&path, &format!("the journal says {status}, the log {now}"));
-                    self.miscounted = true;
+                    self.wrong.insert(Part::Counts);
                 }
                 Some(_) => {}
             }
@@ -313,7 +337,7 @@ impl Survey {
         let path = task.dir.at(JOURNAL);
         match stated {
             Some(mark) if mark.rev < known.last_rev => {
-                self.journal_bad = true;
+                self.wrong.insert(Part::Journal);
                 self.found.problem(
                     &path,
                     &format!(
@@ -323,14 +347,14 @@ impl Survey {
                 );
             }
             Some(mark) if mark.rev > known.last_rev && mark.rev <= history.last_rev => {
-                self.journal_bad = true;
+                self.wrong.insert(Part::Journal);
                 self.found.problem(
                     &path,
                     &format!("the global journal does not know its rev {}", mark.rev),
                 );
             }
             Some(mark) if mark.rev == known.last_rev && mark.counts != known.counts => {
-                self.miscounted = true;
+                self.wrong.insert(Part::Counts);
                 self.found.problem(
                     &path,
                     &format!("the two registries count rev {} differently", mark.rev),
@@ -351,8 +375,8 @@ fn read_log(
 ) -> Result<Option<Agent>> {
     let mut lines = Backward::new(file, path)?;
     let mut last: Option<Agent> = None;
-    // The line after the one at hand: its number, and whether the journal has it.
-    let mut after: Option<(u64, bool)> = None;
+    // The line after the one at hand: its number and its rev.
+    let mut after: Option<(u64, Option<u64>)> = None;
     let mut garbage = false;
     while let Some(line) = lines.next_line()? {
         let line = decode::<AgentLine>(line);
@@ -367,7 +391,8 @@ fn read_log(
                     );
                     found.problem(path, &what);
                 }
-                if let Some((seq, committed)) = after.filter(|(seq, _)| agent.seq + 1 != *seq) {
+                if let Some((seq, rev)) = after.filter(|(seq, _)| agent.seq + 1 != *seq) {
+                    let committed = rev != line.rev;
                     // A line that was not synced, hence not acknowledged, may be lost in a power cut under one that the
                     // journal restored, or beside garbage.
                     if garbage || committed {
@@ -382,7 +407,7 @@ fn read_log(
                         );
                     }
                 }
-                after = Some((agent.seq, line.rev.is_some()));
+                after = Some((agent.seq, line.rev));
                 garbage = false;
                 last = last.or(Some(agent));
             }
