@@ -1,3 +1,4 @@
 //! agentreg
 pub mod model;
+pub mod orchestrator;
 pub mod store;
