@@ -1,5 +1,6 @@
 //! Durations as people write them: `90s`, `10m`, `1h30m`, `2d`.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 /// Reads `90s`, `10m`, `1h30m`, `2d`; a day has 24 hours.
@@ -27,7 +28,7 @@ pub fn format_duration(duration: Duration) -> String {
     let first = parts.iter().position(|(n, _)| *n > 0).unwrap_or(3);
     let mut text = format!("{}{}", parts[first].0, parts[first].1);
     if let Some((n, unit)) = parts.get(first + 1).filter(|(n, _)| *n > 0) {
-        text.push_str(&format!(" {n}{unit}"));
+        let _ = write!(text, " {n}{unit}");
     }
     text
 }

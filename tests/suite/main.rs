@@ -1,1 +1,3 @@
 //! The integration tests, one binary: every test runs the real program in a home of its own.
+
+mod env;

@@ -1,27 +1,265 @@
-//! The file store.
+//! The file store: the registry in a directory.
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`dir`] | every path that is named to the system |
+//! | [`lock`] | `flock` with a deadline |
+//! | [`jsonl`], [`line`], [`document`] | appended files, their lines, replaced documents |
+//! | [`home`], [`task`] | the global and the local registry |
+//! | [`commit`], [`rotate`] | the protocol: one journal line commits a change to both |
+//! | [`agents`], [`tasks`], [`findings`], [`import`] | the operations that write |
+//! | [`read`], [`find`] | the operations that only read |
+//! | [`check`] | `doctor` |
 
-use std::path::PathBuf;
-use std::time::Duration;
+mod agents;
+mod check;
+mod commit;
+mod dir;
+mod document;
+mod find;
+mod findings;
+mod home;
+mod import;
+mod jsonl;
+mod line;
+mod lock;
+mod read;
+mod rotate;
+mod task;
+mod tasks;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use self::home::Home;
+use self::lock::Patience;
+use self::task::{TaskDir, TaskGuard};
+use super::{
+    AgentsWanted, Check, Done, Error, EventQuery, FindingQuery, Import, ReportQuery, Result, Scope,
+    Store, TaskView,
+};
+use crate::model::rules::{Registration, Update};
+use crate::model::{
+    Agent, AgentId, End, Event, FilesChanged, Finding, NewFinding, NewTask, Report, Settings,
+    Status, TaskChange, TaskId, TaskState, Timestamp, Totals,
+};
+
+/// The journal is rotated when it has grown to this many bytes.
+const JOURNAL_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// How a [`FileStore`] is opened.
+#[derive(Debug, Clone)]
 pub struct Options {
     /// The registry's directory.
     pub home: PathBuf,
-    /// How long a lock is waited for.
+    /// How long an operation waits for locks.
     pub lock_timeout: Duration,
-    /// Called once when a call has to wait for a lock, with the lock's path.
-    pub announce: Option<fn(&std::path::Path)>,
+    /// Called once when an operation has to wait for a lock, with the lock's path.
+    pub announce: Option<fn(&Path)>,
+    /// The size in bytes at which the journal is rotated.
+    pub journal_limit: u64,
 }
 
-/// The registry in a directory.
+impl Options {
+    /// The usual options for a home.
+    pub fn new(home: impl Into<PathBuf>) -> Self {
+        Self {
+            home: home.into(),
+            lock_timeout: Duration::from_secs(10),
+            announce: None,
+            journal_limit: JOURNAL_LIMIT,
+        }
+    }
+}
+
+/// The registry in a directory. It opens nothing before an operation needs it, and keeps nothing open after.
+#[derive(Debug)]
 pub struct FileStore {
-    /// How it was opened.
-    pub options: Options,
+    options: Options,
 }
 
 impl FileStore {
-    /// Opens nothing yet: each operation opens what it needs.
+    /// The store with these options.
     pub fn new(options: Options) -> Self {
         Self { options }
+    }
+
+    fn patience(&self) -> Patience {
+        Patience::new(self.options.lock_timeout, self.options.announce)
+    }
+
+    /// The home, of a registry that must be there.
+    fn home(&self) -> Result<Home> {
+        Home::need(&self.options.home)
+    }
+
+    /// The home for reading; none where there is no registry yet.
+    fn home_if_any(&self) -> Result<Option<Home>> {
+        match Home::open(&self.options.home)? {
+            Some(home) if home.is_registry()? => Ok(Some(home)),
+            _ => Ok(None),
+        }
+    }
+
+    /// A task that must be there.
+    fn task_dir(home: &Home, task: &TaskId) -> Result<TaskDir> {
+        TaskDir::find(home, task)?.ok_or_else(|| find::unknown_task(home, task.as_str()))
+    }
+
+    /// A task with its lock held and all its changes applied.
+    fn lock_task(home: &Home, task: &TaskId, patience: &Patience) -> Result<TaskGuard> {
+        loop {
+            let found = Self::task_dir(home, task)?;
+            let is_built = found.is_built;
+            let mut guard = found.lock(patience)?;
+            guard.recover(home)?;
+            if !is_built {
+                return Ok(guard);
+            }
+            // Its opening was not applied: by now it is, or it was taken back.
+        }
+    }
+
+    /// Runs a lifecycle operation under its task's lock until it need not start over.
+    fn lifecycle<T>(
+        &self,
+        home: &Home,
+        task: &TaskId,
+        mut operation: impl FnMut(&mut TaskGuard, &Patience) -> Result<Option<T>>,
+    ) -> Result<T> {
+        let patience = self.patience();
+        let mut pause = Duration::from_millis(1);
+        loop {
+            if let Some(outcome) =
+                operation(&mut Self::lock_task(home, task, &patience)?, &patience)?
+            {
+                return Ok(outcome);
+            }
+            // Another task's change is unfinished and its lock is taken: whoever has that is about to finish it.
+            if patience.is_over() {
+                return Err(Error::LockTimeout {
+                    path: home.dir.at(&format!("{}/*/{}", home::TASKS, home::LOCK)),
+                    waited: patience.timeout,
+                    holder: None,
+                });
+            }
+            std::thread::sleep(
+                pause.min(patience.deadline.saturating_duration_since(Instant::now())),
+            );
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::from_jiff(jiff::Timestamp::now())
+    }
+}
+
+impl Store for FileStore {
+    fn open_task(&self, new: &NewTask) -> Result<Done<TaskState>> {
+        tasks::open(self, new)
+    }
+
+    fn set_task(&self, task: &TaskId, change: &TaskChange) -> Result<TaskState> {
+        tasks::set(self, task, change)
+    }
+
+    fn close_task(&self, task: &TaskId, force: bool) -> Result<Done<(TaskState, u64)>> {
+        tasks::close(self, task, force)
+    }
+
+    fn register(&self, task: &TaskId, new: &Registration) -> Result<Done<Agent>> {
+        agents::register(self, task, new)
+    }
+
+    fn update(
+        &self,
+        task: &TaskId,
+        agent: &AgentId,
+        said: &Update,
+        files_changed: Option<FilesChanged>,
+    ) -> Result<Done<Agent>> {
+        agents::update(self, task, agent, said, files_changed)
+    }
+
+    fn end(
+        &self,
+        task: &TaskId,
+        agent: &AgentId,
+        status: Status,
+        end: &End,
+    ) -> Result<Done<Agent>> {
+        agents::end(self, task, agent, status, end)
+    }
+
+    fn share(&self, task: &TaskId, agent: &AgentId, finding: &NewFinding) -> Result<Finding> {
+        findings::share(self, task, agent, finding)
+    }
+
+    fn totals(&self) -> Result<Totals> {
+        read::totals(self)
+    }
+
+    fn tasks(&self, scope: Scope) -> Result<(Totals, Vec<TaskState>)> {
+        read::tasks(self, scope)
+    }
+
+    fn view(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView> {
+        read::view(self, task, wanted)
+    }
+
+    fn reports(&self, task: &TaskId, query: &ReportQuery) -> Result<Vec<Report>> {
+        read::reports(self, task, query)
+    }
+
+    fn findings(&self, task: &TaskId, query: &FindingQuery) -> Result<Vec<Finding>> {
+        findings::list(self, task, query)
+    }
+
+    fn events(&self, query: &EventQuery) -> Result<Vec<Event>> {
+        read::events(self, query)
+    }
+
+    fn find_task(&self, name: &str) -> Result<TaskId> {
+        find::task(self, name)
+    }
+
+    fn task_of(&self, agent: &AgentId) -> Result<TaskId> {
+        find::task_of(self, agent)
+    }
+
+    fn find_agent(&self, task: Option<&TaskId>, name: &str) -> Result<(TaskId, AgentId)> {
+        find::agent(self, task, name)
+    }
+
+    fn settings(&self) -> Result<Settings> {
+        match self.home_if_any()? {
+            Some(home) => home.settings(),
+            None => Ok(Settings::default()),
+        }
+    }
+
+    fn set_settings(&self, change: &dyn Fn(&mut Settings)) -> Result<Settings> {
+        let patience = self.patience();
+        let home = Home::make(&self.options.home, &patience)?;
+        let _lock = home.lock(&patience)?;
+        let mut settings = home.settings()?;
+        change(&mut settings);
+        document::write(&home.dir, home::REGISTRY, &settings)?;
+        Ok(settings)
+    }
+
+    fn import(
+        &self,
+        import: Import<'_>,
+        progress: &dyn Fn(u64),
+    ) -> Result<Option<Done<TaskState>>> {
+        import::import(self, import, progress)
+    }
+
+    fn check(&self, repair: bool) -> Result<Check> {
+        check::check(self, repair)
     }
 }

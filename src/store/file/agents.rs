@@ -1,0 +1,226 @@
+//! The operations on agents: register, report, end.
+
+use super::FileStore;
+use super::commit::{Draft, Global};
+use super::find;
+use super::home::Home;
+use super::jsonl::sync_data;
+use super::line::{AgentLine, Mark, encode};
+use super::lock::Patience;
+use super::task::{AgentLog, Folder, JOURNAL, TaskGuard};
+use crate::model::rules::{self, Admission, Observed, Registration, Situation, Update, Updated};
+use crate::model::{
+    Agent, AgentId, Change, Counts, End, FilesChanged, SCHEMA, Status, TaskId, Timestamp, Totals,
+};
+use crate::store::{Done, Error, Result};
+
+pub(crate) fn register(
+    store: &FileStore,
+    task: &TaskId,
+    new: &Registration,
+) -> Result<Done<Agent>> {
+    let home = store.home()?;
+    store.lifecycle(&home, task, |guard, patience| {
+        let settings = guard.settings()?;
+        let existing = guard.agent(&new.id)?;
+        let parent = match &new.parent {
+            Some(parent) => guard.agent(parent)?,
+            None => None,
+        };
+        let same_type = if new.unique {
+            active_of_type(guard, new)?
+        } else {
+            None
+        };
+        let findings = guard.last_finding()?.map_or(0, |line| line.finding.seq);
+        let mark = need_mark(guard)?;
+        let Some(global) = guard.lock_global(&home, patience, store.options.journal_limit)? else {
+            return Ok(None);
+        };
+        let admission = rules::admit(
+            new,
+            &Situation {
+                task: &settings,
+                status: mark.status,
+                counts: mark.counts,
+                totals: global.totals(),
+                settings: &home.settings()?,
+                existing: existing.as_ref(),
+                parent: parent.as_ref(),
+                same_type: same_type.as_ref(),
+                findings,
+                now: FileStore::now().max(settings.created_at),
+            },
+        )?;
+        match admission {
+            Admission::Already(agent) => Ok(Some(Done::unchanged(agent))),
+            Admission::New(agent) => commit_agent(
+                global,
+                &mark,
+                Change::Registered,
+                agent,
+                Counts::with_registered,
+            )
+            .map(Some),
+        }
+    })
+}
+
+pub(crate) fn update(
+    store: &FileStore,
+    task: &TaskId,
+    id: &AgentId,
+    said: &Update,
+    files_changed: Option<FilesChanged>,
+) -> Result<Done<Agent>> {
+    let home = store.home()?;
+    let (outcome, unsynced) = store.lifecycle(&home, task, |guard, patience| {
+        let (mut log, agent) = need_log(guard, id)?;
+        let now = FileStore::now().max(agent.updated_at);
+        match rules::update(&agent, said, now)? {
+            Updated::Unchanged => Ok(Some((Done::unchanged(agent), None))),
+            Updated::Reported(next) => {
+                log.append_report(&next)?;
+                Ok(Some((changed(next, None), Some(log))))
+            }
+            Updated::Ended(next) => {
+                let next = if next.status == Status::Completed {
+                    let observed = Observed {
+                        findings: guard.findings_of(id, agent.findings_before)?,
+                        files_changed,
+                    };
+                    rules::completed(&guard.settings()?, &agent, said, next, observed)?
+                } else {
+                    next
+                };
+                let done = commit_end(guard, &home, patience, store, next)?;
+                Ok(done.map(|done| (done, None)))
+            }
+        }
+    })?;
+    // The lock is free again: a slow disk holds up the one who wrote, not its peers.
+    if let Some(log) = unsynced {
+        sync_data(&log.file, &log.path)?;
+    }
+    Ok(outcome)
+}
+
+pub(crate) fn end(
+    store: &FileStore,
+    task: &TaskId,
+    id: &AgentId,
+    status: Status,
+    end: &End,
+) -> Result<Done<Agent>> {
+    let home = store.home()?;
+    store.lifecycle(&home, task, |guard, patience| {
+        let (_, agent) = need_log(guard, id)?;
+        let now = FileStore::now().max(agent.updated_at);
+        match rules::end(&agent, status, end.clone(), now) {
+            None => Ok(Some(Done::unchanged(agent))),
+            Some(next) => commit_end(guard, &home, patience, store, next),
+        }
+    })
+}
+
+/// The task's last mark, without which it has no counts.
+pub(crate) fn need_mark(guard: &TaskGuard) -> Result<Mark> {
+    guard
+        .last_mark()?
+        .ok_or_else(|| Error::damaged(guard.dir.at(JOURNAL), "the task's journal is empty"))
+}
+
+fn need_log(guard: &TaskGuard, id: &AgentId) -> Result<(AgentLog, Agent)> {
+    let Some(mut log) = guard.log_to_write(id)? else {
+        return Err(find::unknown_agent(guard, id.as_str()));
+    };
+    match log.tail.last.take() {
+        Some(line) => {
+            log.rev = line.rev;
+            Ok((log, line.agent))
+        }
+        None => Err(Error::damaged(log.path, "no line of it can be read")),
+    }
+}
+
+impl AgentLog {
+    fn append_report(&mut self, agent: &Agent) -> Result<()> {
+        let line = encode(&AgentLine {
+            schema: SCHEMA,
+            rev: self.rev,
+            agent: agent.clone(),
+        });
+        self.tail.append(&self.file, &self.path, &line)
+    }
+}
+
+fn commit_end(
+    guard: &mut TaskGuard,
+    home: &Home,
+    patience: &Patience,
+    store: &FileStore,
+    agent: Agent,
+) -> Result<Option<Done<Agent>>> {
+    let mark = need_mark(guard)?;
+    let status = agent.status;
+    let change = Change::ending_as(status).expect("an agent ends as an ended status");
+    let Some(global) = guard.lock_global(home, patience, store.options.journal_limit)? else {
+        return Ok(None);
+    };
+    commit_agent(global, &mark, change, agent, |counts| {
+        counts.with_ended(status)
+    })
+    .map(Some)
+}
+
+fn commit_agent(
+    global: Global<'_>,
+    mark: &Mark,
+    change: Change,
+    agent: Agent,
+    count: impl Fn(Counts) -> Counts,
+) -> Result<Done<Agent>> {
+    let totals = global.totals();
+    let warning = global.commit(Draft {
+        at: agent.updated_at,
+        change,
+        agent: Some(agent.clone()),
+        settings: None,
+        built: None,
+        recent: Vec::new(),
+        status: mark.status,
+        counts: count(mark.counts),
+        totals: Totals {
+            agents: count(totals.agents),
+            ..totals
+        },
+    })?;
+    Ok(changed(agent, warning))
+}
+
+fn changed(value: Agent, warning: Option<Error>) -> Done<Agent> {
+    Done {
+        value,
+        changed: true,
+        warning,
+    }
+}
+
+/// An active agent of the type that is to be unique. The cost is the active agents', whom `max_concurrent` bounds.
+fn active_of_type(guard: &TaskGuard, new: &Registration) -> Result<Option<AgentId>> {
+    for id in guard.agents_in(Folder::Active)? {
+        let agent = guard.agent(&id)?;
+        if agent.is_some_and(|a| {
+            a.agent_type == new.agent_type && a.status.is_active() && a.id != new.id
+        }) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// The later of a clock and a log's last time: times never run backwards in one log.
+pub(crate) fn not_before(last: Option<Timestamp>) -> Timestamp {
+    let now = FileStore::now();
+    last.map_or(now, |last| last.max(now))
+}

@@ -1,0 +1,210 @@
+//! The home: the machine's directory, its lock, its settings, and the journal's last line.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+use super::dir::{Access, Dir, Kind as Entry};
+use super::document;
+use super::jsonl::{Strictness, Tail};
+use super::line::{Commit, CommitHead, decode_checked};
+use super::lock::{Lock, Mode, Patience};
+use crate::model::{Kind, Rejection, Settings};
+use crate::store::{Error, Result};
+
+pub(crate) const LOCK: &str = "lock";
+pub(crate) const JOURNAL: &str = "journal.jsonl";
+pub(crate) const REGISTRY: &str = "registry.json";
+pub(crate) const TASKS: &str = "tasks";
+pub(crate) const CLOSED: &str = "closed";
+
+/// The open home.
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub(crate) dir: Dir,
+}
+
+impl Home {
+    /// Opens the home; `None` where there is no registry yet.
+    pub(crate) fn open(path: &Path) -> Result<Option<Self>> {
+        let Some(dir) = open_dir(path)? else {
+            return Ok(None);
+        };
+        if dir.mode()? & 0o077 != 0 {
+            if !is_registry(&dir)? {
+                return Ok(None);
+            }
+            return Err(open_to_others(&dir));
+        }
+        Ok(Some(Self { dir }))
+    }
+
+    /// Opens the home of a registry that must be there.
+    pub(crate) fn need(path: &Path) -> Result<Self> {
+        Self::open(path)?.ok_or_else(|| no_registry(path))
+    }
+
+    /// Opens the home, making the registry where there is none.
+    pub(crate) fn make(path: &Path, patience: &Patience) -> Result<Self> {
+        let dir = match open_dir(path)? {
+            Some(dir) => dir,
+            None => make_dir(path)?,
+        };
+        let mode = dir.mode()?;
+        let exists = is_registry(&dir)?;
+        if mode & 0o077 != 0 {
+            // A fresh directory that others could only look into is taken over; anything else is the user's to settle.
+            if exists || mode & 0o022 != 0 || !dir.all_names()?.is_empty() {
+                return Err(open_to_others(&dir));
+            }
+            dir.make_private()?;
+        }
+        let home = Self { dir };
+        if !exists {
+            home.initialize(patience)?;
+        }
+        Ok(home)
+    }
+
+    /// The settings come last: where they are, all the rest is.
+    fn initialize(&self, patience: &Patience) -> Result<()> {
+        self.dir.create(LOCK)?;
+        let _lock = self.lock(patience)?;
+        if is_registry(&self.dir)? {
+            return Ok(());
+        }
+        let tasks = self.dir.make_dir(TASKS)?;
+        let closed = self.dir.make_dir(CLOSED)?;
+        if self.dir.kind(JOURNAL)?.is_none() {
+            if !tasks.names()?.is_empty() || !closed.names()?.is_empty() {
+                return Err(self.journal_missing());
+            }
+            self.dir.create(JOURNAL)?;
+        }
+        document::write(&self.dir, REGISTRY, &Settings::default())
+    }
+
+    /// Takes the global lock alone. With a task's lock it is taken through [`super::task::TaskGuard`].
+    pub(crate) fn lock(&self, patience: &Patience) -> Result<Lock> {
+        let file = self.dir.need_file(LOCK, Access::Append)?;
+        Lock::take(file, &self.dir.at(LOCK), Mode::Exclusive, patience)
+    }
+
+    /// The machine's settings.
+    pub(crate) fn settings(&self) -> Result<Settings> {
+        document::read(&self.dir, REGISTRY)?.ok_or_else(|| {
+            Error::damaged(self.dir.at(REGISTRY), "the machine's settings are missing")
+        })
+    }
+
+    /// Where the journal lies.
+    pub(crate) fn journal_path(&self) -> PathBuf {
+        self.dir.at(JOURNAL)
+    }
+
+    /// Opens the journal. One that is missing beside tasks is damage, not a new registry.
+    pub(crate) fn journal(&self, access: Access) -> Result<File> {
+        match self.dir.file(JOURNAL, access)? {
+            Some(journal) => Ok(journal),
+            None if is_registry(&self.dir)? => Err(self.journal_missing()),
+            None => Err(no_registry(self.dir.path())),
+        }
+    }
+
+    /// The journal's last complete line, read without its lock.
+    pub(crate) fn last_commit(&self) -> Result<Option<Commit>> {
+        let path = self.journal_path();
+        Ok(Tail::read(
+            &self.journal(Access::Read)?,
+            &path,
+            Strictness::Journal,
+            decode_checked,
+        )?
+        .last)
+    }
+
+    /// The same, only what tells whose it is: the hot path reads this in every call.
+    pub(crate) fn last_commit_head(&self) -> Result<Option<CommitHead>> {
+        let path = self.journal_path();
+        Ok(Tail::read(
+            &self.journal(Access::Read)?,
+            &path,
+            Strictness::Journal,
+            decode_checked,
+        )?
+        .last)
+    }
+
+    pub(crate) fn tasks(&self) -> Result<Dir> {
+        self.dir.need_dir(TASKS)
+    }
+
+    pub(crate) fn closed(&self) -> Result<Dir> {
+        self.dir.need_dir(CLOSED)
+    }
+
+    /// Whether a registry was ever made here.
+    pub(crate) fn is_registry(&self) -> Result<bool> {
+        is_registry(&self.dir)
+    }
+
+    fn journal_missing(&self) -> Error {
+        Error::damaged(self.journal_path(), "the journal is missing")
+    }
+}
+
+fn is_registry(dir: &Dir) -> Result<bool> {
+    Ok(dir.kind(REGISTRY)? == Some(Entry::File) || dir.kind(JOURNAL)? == Some(Entry::File))
+}
+
+fn no_registry(path: &Path) -> Error {
+    Rejection::new(
+        Kind::NotFound,
+        format!("there is no registry in {}", path.display()),
+    )
+    .hint("open a task first: agentreg task new \"what is to be done\"")
+    .into()
+}
+
+fn open_dir(path: &Path) -> Result<Option<Dir>> {
+    match Dir::open(path) {
+        Err(Error::Io { source, .. })
+            if source.raw_os_error() == Some(Errno::NOTDIR.raw_os_error()) =>
+        {
+            Err(Error::Home {
+                path: path.to_owned(),
+                problem: "is not a directory".to_owned(),
+                hint: "name a directory with --home or AGENTREG_HOME".to_owned(),
+            })
+        }
+        opened => opened,
+    }
+}
+
+fn open_to_others(dir: &Dir) -> Error {
+    Error::Home {
+        path: dir.path().to_owned(),
+        problem: "is open to other users".to_owned(),
+        hint: format!("close it: chmod 700 {}", dir.path().display()),
+    }
+}
+
+fn make_dir(path: &Path) -> Result<Dir> {
+    let made = |e| Error::io("make", path, e);
+    let name = path.file_name().and_then(|name| name.to_str());
+    let (Some(parent), Some(name)) = (path.parent(), name) else {
+        return Err(made(Errno::INVAL.into()));
+    };
+    let parent = if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
+    };
+    std::fs::create_dir_all(parent).map_err(made)?;
+    let parent = Dir::open(parent)?.ok_or_else(|| made(Errno::NOENT.into()))?;
+    let dir = parent.make_dir(name)?;
+    parent.sync()?;
+    // The caller gave this path, so messages show it as it was given.
+    Ok(Dir::open(path)?.unwrap_or(dir))
+}

@@ -1,0 +1,331 @@
+//! The operations that only read. They repair nothing: a change that is committed and not yet applied is laid over what
+//! they read.
+//!
+//! Counts are read without locks, from the journals' last lines: the global one first, so that a task's own line is never
+//! older than what the global one said. Agents beside counts are read under the task's lock, shared.
+
+use std::collections::HashSet;
+
+use super::FileStore;
+use super::dir::Access;
+use super::find::task_ids;
+use super::home::{Home, JOURNAL};
+use super::jsonl::{Backward, newer};
+use super::line::{AgentLine, Bad, Commit, Mark, decode, decode_checked};
+use super::rotate::{old_name, old_rev};
+use super::task::{Folder, JOURNAL as TASK_JOURNAL, TaskDir};
+use crate::model::{
+    Agent, AgentId, Event, Report, SeveritySums, Task, TaskId, TaskState, TaskStatus, Totals,
+};
+use crate::store::{AgentsWanted, Error, EventQuery, ReportQuery, Result, Scope, TaskView};
+
+/// So often the overview is read again when the journal moved while it was read.
+const TRIES: usize = 5;
+
+pub(crate) fn totals(store: &FileStore) -> Result<Totals> {
+    match store.home_if_any()? {
+        Some(home) => Ok(home
+            .last_commit()?
+            .map(|last| last.totals)
+            .unwrap_or_default()),
+        None => Ok(Totals::default()),
+    }
+}
+
+pub(crate) fn tasks(store: &FileStore, scope: Scope) -> Result<(Totals, Vec<TaskState>)> {
+    let Some(home) = store.home_if_any()? else {
+        return Ok((Totals::default(), Vec::new()));
+    };
+    let mut tries = 0;
+    loop {
+        let last = home.last_commit()?;
+        let mut states = Vec::new();
+        for id in task_ids(&home, scope)? {
+            if let Some(task) = TaskDir::find(&home, &id)? {
+                states.push(state_with(&task, pending(&task, last.as_ref())?.as_ref())?);
+            }
+        }
+        let rev = last.as_ref().map(|last| last.rev);
+        tries += 1;
+        if tries < TRIES && home.last_commit_head()?.map(|head| head.rev) != rev {
+            continue;
+        }
+        states.retain(|state| scope == Scope::All || state.status == TaskStatus::Open);
+        states
+            .sort_by(|a, b| (a.task.created_at, &a.task.id).cmp(&(b.task.created_at, &b.task.id)));
+        return Ok((last.map(|last| last.totals).unwrap_or_default(), states));
+    }
+}
+
+/// A task's state now.
+pub(crate) fn state(home: &Home, task: &TaskDir) -> Result<TaskState> {
+    let last = home.last_commit()?;
+    state_with(task, pending(task, last.as_ref())?.as_ref())
+}
+
+/// The journal's last line if it is this task's and not applied there yet.
+fn pending(task: &TaskDir, last: Option<&Commit>) -> Result<Option<Commit>> {
+    match last.filter(|last| last.task == task.id) {
+        Some(last) if task.applied_rev()? < last.rev => Ok(Some(last.clone())),
+        _ => Ok(None),
+    }
+}
+
+fn state_with(task: &TaskDir, pending: Option<&Commit>) -> Result<TaskState> {
+    let settings: Task = task.settings()?;
+    let mark: Mark = match pending {
+        Some(commit) => commit.mark(),
+        None => task.last_mark()?.ok_or_else(|| {
+            Error::damaged(task.dir.at(TASK_JOURNAL), "the task's journal is empty")
+        })?,
+    };
+    Ok(TaskState {
+        task: settings,
+        status: mark.status,
+        counts: mark.counts,
+        findings: task
+            .last_finding()?
+            .map_or(SeveritySums::default(), |line| line.sums),
+    })
+}
+
+pub(crate) fn view(store: &FileStore, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView> {
+    let home = store.home()?;
+    let task = FileStore::task_dir(&home, task)?;
+    if wanted == AgentsWanted::None {
+        let state = state(&home, &task)?;
+        return Ok(TaskView {
+            state,
+            agents: Vec::new(),
+        });
+    }
+    let _lock = task.lock_shared(&store.patience())?;
+    let last = home.last_commit()?;
+    let pending = pending(&task, last.as_ref())?;
+    let agents = Agents {
+        task: &task,
+        pending: pending.as_ref().and_then(|commit| commit.agent.as_ref()),
+    };
+    Ok(TaskView {
+        state: state_with(&task, pending.as_ref())?,
+        agents: agents.wanted(wanted, pending.as_ref())?,
+    })
+}
+
+/// The agents of a task, with what is committed and not yet in a log.
+struct Agents<'a> {
+    task: &'a TaskDir,
+    pending: Option<&'a Agent>,
+}
+
+impl Agents<'_> {
+    fn wanted(&self, wanted: AgentsWanted<'_>, pending: Option<&Commit>) -> Result<Vec<Agent>> {
+        match wanted {
+            AgentsWanted::None => Ok(Vec::new()),
+            AgentsWanted::These(ids) => ids.iter().map(|id| self.one(id)).collect(),
+            AgentsWanted::All => {
+                let mut agents = self.in_folder(Folder::Active)?;
+                agents.extend(self.in_folder(Folder::Ended)?);
+                sort(&mut agents);
+                Ok(agents)
+            }
+            AgentsWanted::ActiveAndLast(ended) => {
+                let mut agents = self.in_folder(Folder::Active)?;
+                agents.retain(|agent| agent.status.is_active());
+                for id in self.last_to_end(ended, pending)? {
+                    agents.push(self.one(&id)?);
+                }
+                sort(&mut agents);
+                Ok(agents)
+            }
+        }
+    }
+
+    fn one(&self, id: &AgentId) -> Result<Agent> {
+        if let Some(pending) = self.pending.filter(|pending| pending.id == *id) {
+            return Ok(pending.clone());
+        }
+        self.task
+            .agent(id)?
+            .ok_or_else(|| super::find::unknown_agent(self.task, id.as_str()))
+    }
+
+    fn in_folder(&self, folder: Folder) -> Result<Vec<Agent>> {
+        let mut agents = Vec::new();
+        for id in self.task.agents_in(folder)? {
+            if self.pending.is_none_or(|pending| pending.id != id) {
+                agents.extend(self.task.agent(&id)?);
+            }
+        }
+        // The pending agent's log lies, or will lie, in `active`.
+        if folder == Folder::Active {
+            agents.extend(self.pending.cloned());
+        }
+        Ok(agents)
+    }
+
+    /// The agents that ended last, by the task's journal: its price is what is shown, not what the task ever had.
+    fn last_to_end(&self, limit: usize, pending: Option<&Commit>) -> Result<Vec<AgentId>> {
+        let mut found = Vec::new();
+        let mut seen = HashSet::new();
+        let mut take = |mark: Mark| {
+            let ended = mark.change.ends_agent().then_some(mark.agent).flatten();
+            for id in ended.into_iter().chain(mark.recent) {
+                if found.len() < limit && seen.insert(id.clone()) {
+                    found.push(id);
+                }
+            }
+            found.len() < limit
+        };
+        let mut wants_more = pending.is_none_or(|commit| take(commit.mark()));
+        let path = self.task.dir.at(TASK_JOURNAL);
+        let file = self.task.dir.need_file(TASK_JOURNAL, Access::Read)?;
+        let mut lines = Backward::new(&file, &path)?;
+        while wants_more && limit > 0 {
+            let Some(line) = lines.next_line()? else {
+                break;
+            };
+            match decode_checked(line) {
+                Ok(mark) => wants_more = take(mark),
+                Err(Bad::Newer(schema)) => return Err(newer(&path, schema)),
+                Err(Bad::Garbage(_)) => {}
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Active agents by registration, then ended ones, the last to end first.
+fn sort(agents: &mut [Agent]) {
+    agents.sort_by(|a, b| {
+        let (a_ended, b_ended) = (!a.status.is_active(), !b.status.is_active());
+        a_ended.cmp(&b_ended).then_with(|| {
+            if a_ended {
+                b.ended_at.cmp(&a.ended_at).then_with(|| a.id.cmp(&b.id))
+            } else {
+                (a.registered_at, &a.id).cmp(&(b.registered_at, &b.id))
+            }
+        })
+    });
+}
+
+pub(crate) fn reports(
+    store: &FileStore,
+    task: &TaskId,
+    query: &ReportQuery,
+) -> Result<Vec<Report>> {
+    let home = store.home()?;
+    let task = FileStore::task_dir(&home, task)?;
+    // Read first: a change that is applied after this stands in a log by the time the log is read.
+    let last = home.last_commit()?;
+    let pending = pending(&task, last.as_ref())?.and_then(|commit| commit.agent);
+    let ids = if query.agents.is_empty() {
+        let mut ids: HashSet<AgentId> = task.agents_in(Folder::Active)?.into_iter().collect();
+        ids.extend(task.agents_in(Folder::Ended)?);
+        ids.extend(pending.iter().map(|agent| agent.id.clone()));
+        ids.into_iter().collect()
+    } else {
+        query.agents.clone()
+    };
+    let mut reports = Vec::new();
+    for id in &ids {
+        reports_of(&task, id, query, pending.as_ref(), &mut reports)?;
+    }
+    reports.sort_by(|a, b| (a.at, &a.agent, a.seq).cmp(&(b.at, &b.agent, b.seq)));
+    Ok(reports)
+}
+
+fn reports_of(
+    task: &TaskDir,
+    id: &AgentId,
+    query: &ReportQuery,
+    pending: Option<&Agent>,
+    reports: &mut Vec<Report>,
+) -> Result<()> {
+    let pending = pending.filter(|agent| agent.id == *id);
+    let Some(log) = task.log(id, Access::Read)? else {
+        return match pending {
+            Some(agent) => {
+                reports.push(agent.report());
+                Ok(())
+            }
+            None => Err(super::find::unknown_agent(task, id.as_str())),
+        };
+    };
+    let last_seq = log.tail.last.as_ref().map_or(0, |line| line.agent.seq);
+    reports.extend(
+        pending
+            .filter(|agent| agent.seq > last_seq)
+            .map(Agent::report)
+            .filter(|report| query.admits(report)),
+    );
+    let mut lines = Backward::new(&log.file, &log.path)?;
+    while let Some(line) = lines.next_line()? {
+        match decode::<AgentLine>(line) {
+            Ok(line) => {
+                let report = line.agent.report();
+                if query.since.is_some_and(|since| report.at < since) {
+                    break;
+                }
+                reports.push(report);
+            }
+            Err(Bad::Newer(schema)) => return Err(newer(&log.path, schema)),
+            Err(Bad::Garbage(_)) => {}
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn events(store: &FileStore, query: &EventQuery) -> Result<Vec<Event>> {
+    let Some(home) = store.home_if_any()? else {
+        return Ok(Vec::new());
+    };
+    let mut found: Vec<Event> = Vec::new();
+    let mut oldest = u64::MAX;
+    for name in journals(&home)? {
+        let path = home.dir.at(&name);
+        let file = home.dir.need_file(&name, Access::Read)?;
+        let mut lines = Backward::new(&file, &path)?;
+        let mut may_be_torn = name == JOURNAL;
+        while let Some(line) = lines.next_line()? {
+            let commit = match decode_checked::<Commit>(line) {
+                Ok(commit) => commit,
+                Err(Bad::Newer(schema)) => return Err(newer(&path, schema)),
+                Err(Bad::Garbage(_)) if may_be_torn => {
+                    may_be_torn = false;
+                    continue;
+                }
+                Err(Bad::Garbage(what)) => return Err(Error::damaged(path, what)),
+            };
+            // Rotation writes the last line of one journal to the next as well.
+            if commit.rev >= oldest {
+                continue;
+            }
+            oldest = commit.rev;
+            let event = commit.event();
+            if query.stops_at(&event) || query.limit.is_some_and(|limit| found.len() >= limit) {
+                found.reverse();
+                return Ok(found);
+            }
+            if query.admits(&event) {
+                found.push(event);
+            }
+        }
+    }
+    found.reverse();
+    Ok(found)
+}
+
+/// The journal and the rotated ones before it, the newest first.
+pub(crate) fn journals(home: &Home) -> Result<Vec<String>> {
+    let mut revs: Vec<u64> = home
+        .dir
+        .names()?
+        .iter()
+        .filter_map(|name| old_rev(name))
+        .collect();
+    revs.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(std::iter::once(JOURNAL.to_owned())
+        .chain(revs.into_iter().map(old_name))
+        .collect())
+}

@@ -1,0 +1,307 @@
+//! The operations on tasks: open, set, close.
+
+use super::agents::{need_mark, not_before};
+use super::commit::{Draft, Global};
+use super::dir::Dir;
+use super::home::{Home, LOCK, REGISTRY};
+use super::lock::Patience;
+use super::task::{FINDINGS, Folder, JOURNAL, TaskDir, TaskGuard};
+use super::{FileStore, agents, document, read};
+use crate::model::rules::{self, Closing};
+use crate::model::{
+    AgentId, Change, Counts, End, EndHow, Kind, NewTask, Rejection, SeveritySums, Status, Task,
+    TaskChange, TaskId, TaskState, TaskStatus, Totals,
+};
+use crate::store::{AgentsWanted, Done, Error, Result, Store};
+
+pub(crate) fn open(store: &FileStore, new: &NewTask) -> Result<Done<TaskState>> {
+    let patience = store.patience();
+    let home = Home::make(&store.options.home, &patience)?;
+    if let Some(known) = known(store, &home, new)? {
+        return Ok(known);
+    }
+    let task = Task::open(new, FileStore::now());
+    let building = Building::start(&home, &task, &patience)?;
+    match building.commit(
+        store,
+        Change::Opened,
+        Counts::default(),
+        Vec::new(),
+        &patience,
+    )? {
+        Some(done) => Ok(done.map(|()| TaskState {
+            task,
+            status: TaskStatus::Open,
+            counts: Counts::default(),
+            findings: SeveritySums::default(),
+        })),
+        // Somebody opened it meanwhile.
+        None => match known(store, &home, new)? {
+            Some(known) => Ok(known),
+            None => Err(id_taken(&new.id)),
+        },
+    }
+}
+
+/// The task if it was opened before with equal settings.
+fn known(store: &FileStore, home: &Home, new: &NewTask) -> Result<Option<Done<TaskState>>> {
+    if TaskDir::find(home, &new.id)?.is_none() {
+        return Ok(None);
+    }
+    // A killed `task new` may have left its opening unapplied: a retry finishes it.
+    drop(FileStore::lock_task(home, &new.id, &store.patience())?);
+    let state = store.view(&new.id, AgentsWanted::None)?.state;
+    if state.task.equals(new) && state.status == TaskStatus::Open {
+        Ok(Some(Done::unchanged(state)))
+    } else {
+        Err(id_taken(&new.id))
+    }
+}
+
+fn id_taken(id: &TaskId) -> Error {
+    Rejection::new(
+        Kind::Duplicate,
+        format!("the task id {id} is used already, with other settings or by a closed task"),
+    )
+    .hint("choose another --id, or leave it out to have one made")
+    .into()
+}
+
+/// A task that is built under a name nobody looks at, to appear whole with one commit.
+pub(crate) struct Building<'a> {
+    home: &'a Home,
+    guard: Option<TaskGuard>,
+    name: String,
+    settings: Task,
+}
+
+impl<'a> Building<'a> {
+    /// Makes the task's directory. Its lock is taken first, before anybody can see it.
+    pub(crate) fn start(home: &'a Home, task: &Task, patience: &Patience) -> Result<Self> {
+        let mut random = [0; 8];
+        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+            .map_err(|e| Error::io("get a random name for", home.dir.at("tasks"), e))?;
+        let name = format!(".new-{:016x}", u64::from_le_bytes(random));
+        let dir = home.tasks()?.make_dir(&name)?;
+        dir.create(LOCK)?;
+        let mut building = Self {
+            home,
+            guard: None,
+            name,
+            settings: Task {
+                extra: crate::model::Extra::new(),
+                ..task.clone()
+            },
+        };
+        let guard = TaskDir::new(&task.id, dir, true).lock(patience)?;
+        building.guard.insert(guard).fill(task)?;
+        Ok(building)
+    }
+
+    /// The directory that is being built.
+    pub(crate) fn dir(&self) -> &Dir {
+        &self
+            .guard
+            .as_ref()
+            .expect("a building has its lock until it is committed")
+            .dir
+    }
+
+    /// Waits until all that was built is on disk, then commits it; `None` if the id was taken meanwhile.
+    pub(crate) fn commit(
+        mut self,
+        store: &FileStore,
+        change: Change,
+        counts: Counts,
+        recent: Vec<AgentId>,
+        patience: &Patience,
+    ) -> Result<Option<Done<()>>> {
+        let mut guard = self
+            .guard
+            .take()
+            .expect("a building has its lock until it is committed");
+        let id = guard.id.clone();
+        self.sync(&guard, change)?;
+        loop {
+            if let Some(global) =
+                guard.lock_global(self.home, patience, store.options.journal_limit)?
+            {
+                if TaskDir::find(self.home, &id)?.is_some() {
+                    return Ok(None);
+                }
+                let warning = self.commit_line(global, change, counts, recent)?;
+                // From here on it is the registry's, whatever became of the rest.
+                self.name.clear();
+                return Ok(Some(Done {
+                    value: (),
+                    changed: true,
+                    warning,
+                }));
+            }
+            if patience.is_over() {
+                return Err(Error::LockTimeout {
+                    path: self.home.dir.at(LOCK),
+                    waited: patience.timeout,
+                    holder: None,
+                });
+            }
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+    }
+
+    fn sync(&self, guard: &TaskGuard, change: Change) -> Result<()> {
+        if change == Change::Imported {
+            // Thousands of files: one call for all of them.
+            guard.dir.sync_file_system()?;
+        } else {
+            guard.dir.need_dir("agents")?.sync()?;
+            guard.dir.sync()?;
+        }
+        self.home.tasks()?.sync()
+    }
+
+    fn commit_line(
+        &self,
+        global: Global<'_>,
+        change: Change,
+        counts: Counts,
+        recent: Vec<AgentId>,
+    ) -> Result<Option<Error>> {
+        let totals = global.totals();
+        let first = totals == Totals::default();
+        if first {
+            // The home's own entries are on disk before anything in it is acknowledged.
+            self.home.dir.sync()?;
+        }
+        global.commit(Draft {
+            at: FileStore::now(),
+            change,
+            agent: None,
+            settings: Some(self.settings.clone()),
+            built: Some(self.name.clone()),
+            recent,
+            status: TaskStatus::Open,
+            counts,
+            totals: Totals {
+                agents: totals.agents.plus(counts),
+                tasks_open: totals.tasks_open + 1,
+                ..totals
+            },
+        })
+    }
+}
+
+impl Drop for Building<'_> {
+    /// What did not become a task is taken away; what cannot be is a leftover that `doctor` notes.
+    fn drop(&mut self) {
+        if self.name.is_empty() {
+            return;
+        }
+        // A commit that failed and could not be taken back may yet count: then the directory must stay.
+        let Ok(last) = self.home.last_commit_head() else {
+            return;
+        };
+        if last.is_some_and(|last| last.built.as_ref() == Some(&self.name)) {
+            return;
+        }
+        if let Ok(tasks) = self.home.tasks() {
+            let _ = tasks.remove_tree(&self.name);
+        }
+    }
+}
+
+impl TaskGuard {
+    fn fill(&self, task: &Task) -> Result<()> {
+        for file in [JOURNAL, FINDINGS] {
+            self.dir.create(file)?;
+        }
+        for dir in ["agents", "leases", "output"] {
+            self.dir.make_dir(dir)?;
+        }
+        let agents = self.dir.need_dir("agents")?;
+        agents.make_dir("active")?;
+        agents.make_dir("ended")?;
+        document::write(&self.dir, REGISTRY, task)
+    }
+}
+
+pub(crate) fn set(store: &FileStore, task: &TaskId, change: &TaskChange) -> Result<TaskState> {
+    let home = store.home()?;
+    let guard = FileStore::lock_task(&home, task, &store.patience())?;
+    if need_mark(&guard)?.status == TaskStatus::Closed {
+        return Err(rules::closed(task).into());
+    }
+    let settings = guard.settings()?;
+    let changed = change.apply(&settings);
+    if changed != settings {
+        document::write(&guard.dir, REGISTRY, &changed)?;
+    }
+    read::state(&home, &guard)
+}
+
+pub(crate) fn close(
+    store: &FileStore,
+    task: &TaskId,
+    force: bool,
+) -> Result<Done<(TaskState, u64)>> {
+    let home = store.home()?;
+    let mut terminated = 0;
+    loop {
+        let closed = store.lifecycle(&home, task, |guard, patience| {
+            let mark = need_mark(guard)?;
+            match rules::close(task, mark.status, mark.counts, force)? {
+                Closing::Already => Ok(Some(Some(Done::unchanged(())))),
+                Closing::TerminateFirst => Ok(Some(None)),
+                Closing::Now => {
+                    let Some(global) =
+                        guard.lock_global(&home, patience, store.options.journal_limit)?
+                    else {
+                        return Ok(None);
+                    };
+                    let totals = global.totals();
+                    let warning = global.commit(Draft {
+                        at: not_before(Some(mark.at)),
+                        change: Change::Closed,
+                        agent: None,
+                        settings: None,
+                        built: None,
+                        recent: Vec::new(),
+                        status: TaskStatus::Closed,
+                        counts: mark.counts,
+                        totals: Totals {
+                            tasks_open: totals.tasks_open.saturating_sub(1),
+                            tasks_closed: totals.tasks_closed + 1,
+                            ..totals
+                        },
+                    })?;
+                    Ok(Some(Some(Done {
+                        value: (),
+                        changed: true,
+                        warning,
+                    })))
+                }
+            }
+        })?;
+        if let Some(done) = closed {
+            let state = store.view(task, AgentsWanted::None)?.state;
+            return Ok(done.map(|()| (state, terminated)));
+        }
+        terminated += terminate_all(store, &home, task)?;
+    }
+}
+
+fn terminate_all(store: &FileStore, home: &Home, task: &TaskId) -> Result<u64> {
+    let end = End {
+        how: EndHow::Terminated,
+        code: None,
+        signal: None,
+        reason: Some("the task was closed".to_owned()),
+    };
+    let mut terminated = 0;
+    let active = FileStore::task_dir(home, task)?.agents_in(Folder::Active)?;
+    for agent in active {
+        let done = agents::end(store, task, &agent, Status::Terminated, &end)?;
+        terminated += u64::from(done.changed);
+    }
+    Ok(terminated)
+}
