@@ -139,11 +139,11 @@ pub fn finish(outcome: Result<Answer, Failure>, as_json: bool) -> Exit {
 }
 
 fn in_words(failure: &Failure) -> String {
-    let mut text = format!("agentreg: {}\n", escape(&failure.message));
-    if let Some(hint) = &failure.hint {
-        text.push_str(&format!("hint: {}\n", escape(hint)));
+    let sentence = format!("agentreg: {}\n", escape(&failure.message));
+    match &failure.hint {
+        Some(hint) => format!("{sentence}hint: {}\n", escape(hint)),
+        None => sentence,
     }
-    text
 }
 
 /// Tells a person that the call waits for a lock.
