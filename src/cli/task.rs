@@ -126,33 +126,32 @@ pub struct SetArgs {
         long,
         visible_alias = "message",
         value_name = "DESCRIPTION",
-        allow_hyphen_values = true,
-        group = "change"
+        allow_hyphen_values = true
     )]
     pub description: Option<String>,
 
     /// How urgent it is
-    #[arg(long, value_name = "PRIORITY", value_parser = value::PRIORITY, group = "change")]
+    #[arg(long, value_name = "PRIORITY", value_parser = value::PRIORITY)]
     pub priority: Option<Priority>,
 
     /// How many agents it takes, ever: a number or none
-    #[arg(long, value_name = "N", value_parser = value::limit, group = "change")]
+    #[arg(long, value_name = "N", value_parser = value::limit)]
     pub max_agents: Option<Limit>,
 
     /// How many agents may be active at once: a number or none
-    #[arg(long, value_name = "N", value_parser = value::limit, group = "change")]
+    #[arg(long, value_name = "N", value_parser = value::limit)]
     pub max_concurrent: Option<Limit>,
 
     /// How deep agents may register agents
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), group = "change")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_depth: Option<u32>,
 
     /// The directory the agents work in
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, group = "change")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub workspace: Option<PathBuf>,
 
     /// What a completion must show, such as reports=2,findings=1, or none
-    #[arg(long, value_name = "WHAT", value_parser = value::requirement, group = "change")]
+    #[arg(long, value_name = "WHAT", value_parser = value::requirement)]
     pub require_evidence: Option<Requirement>,
 }
 

@@ -48,10 +48,8 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let likeness = |candidate: &str| {
         let candidate = candidate.to_lowercase();
         // Two letters swapped in a short word are one slip, which Jaro and Winkler rate low.
-        if strsim::osa_distance(&word, &candidate) == 1 {
-            return 0.95;
-        }
-        strsim::jaro_winkler(&word, &candidate)
+        let slip = strsim::osa_distance(&word, &candidate) == 1;
+        strsim::jaro_winkler(&word, &candidate).max(if slip { 0.75 } else { 0.0 })
     };
     known
         .into_iter()

@@ -1,11 +1,17 @@
 //! The pages and lists, one file a subject. Each function gives whole lines, or nothing.
 
+mod agents;
 mod check;
 mod events;
 mod findings;
+#[cfg(test)]
+mod fixtures;
+mod items;
 mod reports;
 mod status;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 pub use check::check;
 pub use events::events;
