@@ -24,7 +24,6 @@ pub struct DoctorArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   agentreg import ~/orchestrator/workspace --json | jq '.differences'")]
-#[allow(dead_code)]
 pub struct ImportArgs {
     /// The workspace: the directory of the tasks
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -35,7 +34,6 @@ pub struct ImportArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   agentreg export \"$AGENTREG_TASK\" > task.json")]
-#[allow(dead_code)]
 pub struct ExportArgs {
     /// The task, or the beginning of its id [default: `$AGENTREG_TASK`]
     #[arg(value_name = "TASK", value_parser = value::task_name, add = ArgValueCompleter::new(complete::tasks))]

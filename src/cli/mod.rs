@@ -22,9 +22,9 @@ pub use agent::{FindingArgs, ProgressArgs, RegisterArgs};
 pub use explain::Stop;
 pub use globals::Globals;
 pub use look::{EventsArgs, FindingsArgs, ReportsArgs, StatusArgs};
-pub use machine::{CompletionsArgs, ConfigArgs, DoctorArgs, Setting, Shell};
-#[allow(unused_imports)]
-pub use machine::{ExportArgs, ImportArgs};
+pub use machine::{
+    CompletionsArgs, ConfigArgs, DoctorArgs, ExportArgs, ImportArgs, Setting, Shell,
+};
 pub use task::{CloseArgs, ListArgs, NewArgs, SetArgs, ShowArgs, TaskArgs, TaskVerb};
 
 /// A call as it was understood.
@@ -65,6 +65,8 @@ commands! {
     "reports" Reports(ReportsArgs),
     "events" Events(EventsArgs),
     "doctor" Doctor(DoctorArgs),
+    "import" Import(ImportArgs),
+    "export" Export(ExportArgs),
     "config" Config(ConfigArgs),
     "completions" Completions(CompletionsArgs),
 }

@@ -124,6 +124,11 @@ impl Workspace {
         tally.known |= known;
     }
 
+    /// Whether a task was left out because its id was known already.
+    pub fn knew_any(&self) -> bool {
+        self.tally.borrow().known
+    }
+
     /// What differs on the whole, to be asked when all tasks were dealt with: nothing, unless one came in.
     pub fn differences(&self) -> Vec<Note> {
         let tally = self.tally.borrow();
