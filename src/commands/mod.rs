@@ -1,7 +1,7 @@
 //! What each command does: reads what it needs, asks the store for one whole operation, and answers.
 
 pub mod complete;
-mod completions;
+pub mod completions;
 mod config;
 mod context;
 mod doctor;
