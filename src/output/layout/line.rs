@@ -74,6 +74,7 @@ impl Line {
     }
 
     /// Its text without styles.
+    #[cfg(test)]
     pub fn text(&self) -> String {
         self.pieces.iter().map(|(_, text)| text.as_str()).collect()
     }

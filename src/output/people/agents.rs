@@ -81,7 +81,9 @@ pub fn table(
     }
     if as_tree {
         columns.swap(0, 1);
-        rows.iter_mut().for_each(|row| row.cells.swap(0, 1));
+        for row in &mut rows {
+            row.cells.swap(0, 1);
+        }
     }
     Table {
         columns,

@@ -6,15 +6,10 @@ use anstyle::Style;
 use crate::output::layout::{Line, wrap};
 use crate::output::{Terminal, style};
 
-/// What a check found; after a `repair` what it mended, and what of it is still wrong.
+/// What a check found; after a `repair` what it mended, and what is still wrong.
 pub fn check(check: &Check, repair: bool, terminal: &Terminal) -> String {
     let mut out = String::new();
-    let wrong: Vec<_> = check
-        .problems
-        .iter()
-        .filter(|p| !check.repaired.contains(p))
-        .collect();
-    let (style, glyph, verdict) = match (wrong.len(), check.repaired.len(), repair) {
+    let (style, glyph, verdict) = match (check.problems.len(), check.repaired.len(), repair) {
         (0, 0, _) => (style::GOOD, "✓", "the registry is sound".to_owned()),
         (0, mended, _) => (style::GOOD, "✓", format!("mended {}", problems(mended))),
         (wrong, _, false) => (style::BAD, "✗", problems(wrong)),
@@ -30,7 +25,7 @@ pub fn check(check: &Check, repair: bool, terminal: &Terminal) -> String {
         verdict
     };
     Line::new().styled(style, verdict).write(&mut out, terminal);
-    for problem in wrong {
+    for problem in &check.problems {
         entry("wrong", style::BAD, problem, &mut out, terminal);
     }
     for problem in &check.repaired {

@@ -133,25 +133,25 @@ fn footer(view: &TaskView, lives: &[Life], out: &mut String, terminal: &Terminal
     let all = view.state.counts.spawned;
     let shown = view.agents.len() as u64;
     let active = lives.iter().filter(|life| **life != Life::Ended).count() as u64;
-    let mut lines = Vec::new();
+    let mut hints = Vec::new();
     if shown == 0 {
-        lines.push(format!("none of {all} agents to show"));
+        hints.push(format!("none of {all} agents to show"));
     } else if shown < all {
         let every = if active == view.state.counts.active {
             ", all with --all"
         } else {
             ""
         };
-        lines.push(format!("{shown} of {all} agents shown{every}"));
+        hints.push(format!("{shown} of {all} agents shown{every}"));
     }
     if lives.contains(&Life::Active(Liveness::No)) {
-        lines.push("end the dead: agentreg reap".to_owned());
+        hints.push("end the dead: agentreg reap".to_owned());
     }
-    if !lines.is_empty() {
+    if !hints.is_empty() {
         out.push('\n');
     }
-    let lines = lines
+    let hints = hints
         .into_iter()
-        .map(|line| Line::new().styled(style::DIM, line));
-    write_items(lines.collect(), out, terminal);
+        .map(|hint| Line::new().styled(style::DIM, hint));
+    write_items(hints.collect(), out, terminal);
 }

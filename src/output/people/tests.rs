@@ -329,6 +329,7 @@ mend it: agentreg doctor --repair
 "
     );
     let mended = Check {
+        problems: vec![],
         repaired: vec![wrong],
         ..damaged.clone()
     };
