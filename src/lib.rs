@@ -53,5 +53,6 @@
 //! call was killed before it returned may be there or not, so a retry may record it twice.
 
 pub mod model;
+pub mod orchestrator;
 pub mod process;
 pub mod store;

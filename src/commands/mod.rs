@@ -1,13 +1,15 @@
 //! What each command does: reads what it needs, asks the store for one whole operation, and answers.
 
 pub mod complete;
-mod completions;
+pub mod completions;
 mod config;
 mod context;
 mod doctor;
 mod events;
+mod export;
 mod finding;
 mod findings;
+mod import;
 mod progress;
 mod register;
 mod reports;
@@ -63,6 +65,8 @@ fn run(call: Call) -> Outcome {
         Verb::Reports(args) => reports::run(&args, &context),
         Verb::Events(args) => events::run(&args, &context),
         Verb::Doctor(args) => doctor::run(&args, &context),
+        Verb::Import(args) => import::run(&args, &context),
+        Verb::Export(args) => export::run(&args, &context),
         Verb::Config(args) => config::run(&args, &context),
         Verb::Completions(args) => Ok(completions::run(&args)),
     }

@@ -4,3 +4,4 @@
 #![allow(clippy::disallowed_methods)]
 
 mod env;
+mod import;
