@@ -8,8 +8,8 @@
 //! | [`home`], [`task`] | the global and the local registry |
 //! | [`commit`], [`rotate`] | the protocol: one journal line commits a change to both |
 //! | [`agents`], [`tasks`], [`findings`], [`import`] | the operations that write |
-//! | [`read`], [`find`] | the operations that only read |
-//! | [`watch`] | waiting for a change |
+//! | [`read`], [`events`], [`find`] | the operations that only read |
+//! | [`watch`], [`follow`] | waiting for a change, reading on |
 //! | [`check`] | `doctor` |
 
 mod agents;
@@ -17,8 +17,10 @@ mod check;
 mod commit;
 mod dir;
 mod document;
+mod events;
 mod find;
 mod findings;
+mod follow;
 mod home;
 mod import;
 mod jsonl;
@@ -32,15 +34,17 @@ mod tasks;
 mod tests;
 mod watch;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use self::dir::Access;
 use self::home::Home;
 use self::lock::Patience;
 use self::task::{TaskDir, TaskGuard};
 use super::{
-    AgentsWanted, Check, Done, Error, EventQuery, FindingQuery, Import, ReportQuery, Result, Scope,
-    Store, TaskView, Watched, Watcher,
+    AgentsWanted, Check, Done, Error, EventQuery, FindingQuery, Import, NewReports, ReportQuery,
+    Result, Scope, Store, TaskView, Watched, Watcher,
 };
 use crate::model::rules::{Registration, Update};
 use crate::model::{
@@ -212,8 +216,22 @@ impl Store for FileStore {
         read::view(self, task, wanted)
     }
 
+    fn peek(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView> {
+        read::peek(self, task, wanted)
+    }
+
     fn reports(&self, task: &TaskId, query: &ReportQuery) -> Result<Vec<Report>> {
         read::reports(self, task, query)
+    }
+
+    fn follow_reports(&self, task: &TaskId, query: &ReportQuery) -> Result<Box<dyn NewReports>> {
+        Ok(Box::new(follow::reports(self, task, query)?))
+    }
+
+    fn printed(&self, task: &TaskId, agent: &AgentId) -> Result<Option<File>> {
+        let task = Self::task_dir(&self.home()?, task)?;
+        task.dir
+            .file(&format!("{}/{agent}.log", task::OUTPUT), Access::Read)
     }
 
     fn findings(&self, task: &TaskId, query: &FindingQuery) -> Result<Vec<Finding>> {
@@ -221,7 +239,7 @@ impl Store for FileStore {
     }
 
     fn events(&self, query: &EventQuery) -> Result<Vec<Event>> {
-        read::events(self, query)
+        events::events(self, query)
     }
 
     fn find_task(&self, name: &str) -> Result<TaskId> {

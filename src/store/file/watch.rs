@@ -16,7 +16,7 @@ use rustix::io::{Errno, retry_on_intr};
 use super::FileStore;
 use super::dir::Dir;
 use super::home::Home;
-use super::task::{ACTIVE, ENDED};
+use super::task::{ACTIVE, ENDED, LEASES, OUTPUT};
 use crate::store::{Error, Result, Watched, Watcher};
 
 /// The least time between two looks.
@@ -25,9 +25,6 @@ const PAUSE: Duration = Duration::from_millis(40);
 const SLOW: Duration = Duration::from_secs(1);
 /// A pause is so many times as long as the look before it: twenty watchers leave the machine to those who work.
 const PAUSE_PER_LOOK: u32 = 100;
-
-const LEASES: &str = "leases";
-const OUTPUT: &str = "output";
 
 /// Tells when files may have changed.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use super::super::dir::Access;
 use super::super::home::{Home, JOURNAL};
 use super::super::jsonl::Backward;
 use super::super::line::{Bad, Commit, decode_checked};
-use super::super::read::journals;
+use super::super::events::journals;
 use super::Found;
 use crate::model::{Agent, AgentId, Change, Counts, Status, Task, TaskId};
 use crate::store::{Error, Result};
