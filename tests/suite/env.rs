@@ -67,7 +67,9 @@ impl Env {
 
     /// Puts another program, such as a shell or a tracer, into this world; `agentreg` is on its `PATH`.
     pub fn prepare<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        let binary_dir = Path::new(BINARY).parent().expect("the binary lies in a directory");
+        let binary_dir = Path::new(BINARY)
+            .parent()
+            .expect("the binary lies in a directory");
         let path = std::env::var("PATH").unwrap_or_default();
         command
             .env_clear()
@@ -81,7 +83,10 @@ impl Env {
 
     /// Runs the program to its end.
     pub fn run(&self, args: &[&str]) -> Ran {
-        self.command(args).output().expect("the program starts").into()
+        self.command(args)
+            .output()
+            .expect("the program starts")
+            .into()
     }
 
     /// Runs the program, which must succeed, and gives its standard output without the last newline.
@@ -103,14 +108,28 @@ impl Env {
     #[track_caller]
     pub fn fails(&self, code: i32, args: &[&str]) -> String {
         let ran = self.run(args);
-        assert_eq!(ran.code, Some(code), "{args:?}: {} {}", ran.stdout, ran.stderr);
+        assert_eq!(
+            ran.code,
+            Some(code),
+            "{args:?}: {} {}",
+            ran.stdout,
+            ran.stderr
+        );
         ran.stderr
     }
 
     /// Opens a task under this id.
     #[track_caller]
     pub fn task(&self, id: &str) {
-        self.ok(&["task", "new", "work", "--id", id, "--max-concurrent", "none"]);
+        self.ok(&[
+            "task",
+            "new",
+            "work",
+            "--id",
+            id,
+            "--max-concurrent",
+            "none",
+        ]);
     }
 
     /// Registers an agent under this id.
@@ -137,6 +156,9 @@ impl Env {
 }
 
 fn five(counts: &Value) -> [u64; 5] {
-    ["spawned", "active", "completed", "failed", "terminated"]
-        .map(|key| counts[key].as_u64().unwrap_or_else(|| panic!("{key} in {counts}")))
+    ["spawned", "active", "completed", "failed", "terminated"].map(|key| {
+        counts[key]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{key} in {counts}"))
+    })
 }

@@ -48,9 +48,6 @@ impl<T> Tail<T> {
         let len = lines.unread();
         let mut bad_lines = 0;
         while let Some(line) = lines.next_line()? {
-            if !line.ends_with(b"\n") {
-                continue;
-            }
             match decode(line) {
                 Ok(last) => {
                     let good = lines.unread() + line_len(&lines);
@@ -192,18 +189,31 @@ impl<'a> Backward<'a> {
         self.start + self.end as u64
     }
 
-    /// The line before, with its newline; the first one handed out lacks it if the file's end does.
+    /// The line before, with its newline. What follows the file's last newline is no line, even if it looks whole: its
+    /// writer did not finish.
     pub(crate) fn next_line(&mut self) -> Result<Option<&[u8]>> {
+        let mut begin = self.line_begin()?;
+        if let Some(torn) = begin
+            && self.block[self.end - 1] != b'\n'
+        {
+            self.end = torn;
+            begin = self.line_begin()?;
+        }
+        Ok(begin.map(|begin| self.hand_out(begin)))
+    }
+
+    /// Where in the block the line before begins; reads what is needed of it.
+    fn line_begin(&mut self) -> Result<Option<usize>> {
         let mut searched = 0;
         loop {
             // The newline that ends the line itself is not the one looked for.
             let before = self.end.saturating_sub(1).saturating_sub(searched);
             let newline = self.block[..before].iter().rposition(|&byte| byte == b'\n');
             if let Some(newline) = newline {
-                return Ok(Some(self.hand_out(newline + 1)));
+                return Ok(Some(newline + 1));
             }
             if self.start == 0 {
-                return Ok((self.end > 0).then(|| self.hand_out(0)));
+                return Ok((self.end > 0).then_some(0));
             }
             searched = self.end.saturating_sub(1);
             self.read_before()?;
@@ -264,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_torn_tail_is_passed_over_and_cut_before_the_next_line() {
-        for torn in ["", "4", "garbage\n", "\0\0\0"] {
+        for torn in ["", "4", "garbage\n", "\0\0\0", "garbage\n4"] {
             let file = file_with(format!("1\n2\n3\n{torn}").as_bytes());
             let mut tail = Tail::read(&file, Path::new("x"), Strictness::Journal, parse).unwrap();
             assert_eq!(

@@ -153,6 +153,13 @@ impl TaskDir {
         }
     }
 
+    /// Whether an agent's log has this line of its life, or later ones already.
+    pub(crate) fn has_recorded(&self, agent: &Agent) -> Result<bool> {
+        let log = self.log(&agent.id, Access::Read)?;
+        let last = log.and_then(|log| log.tail.last);
+        Ok(last.is_some_and(|line| line.agent.seq >= agent.seq))
+    }
+
     /// Whether there is such an agent. Only under the task's lock: then its log is in one of the folders.
     pub(crate) fn has_agent(&self, agent: &AgentId) -> Result<bool> {
         for folder in [Folder::Active, Folder::Ended] {
@@ -275,7 +282,8 @@ impl TaskGuard {
         Ok(())
     }
 
-    /// Writes an agent's new record to its log and waits until it is on disk; once, however often it is called.
+    /// Writes an agent's new record to its log and waits until it is on disk; once, however often it is called. A power
+    /// cut may lose the mark and keep the reports that came after the record: the line's number tells, not its `rev`.
     pub(crate) fn record(&self, agent: &Agent, rev: u64, is_new: bool) -> Result<()> {
         let active = self.dir.need_dir(ACTIVE)?;
         let mut log = match self.log(&agent.id, Access::Append)? {
@@ -291,7 +299,7 @@ impl TaskGuard {
             .tail
             .last
             .as_ref()
-            .is_none_or(|line| line.rev != Some(rev))
+            .is_none_or(|line| line.agent.seq < agent.seq)
         {
             let line = encode(&AgentLine {
                 schema: crate::model::SCHEMA,
