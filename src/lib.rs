@@ -1,3 +1,4 @@
 //! agentreg
 pub mod model;
+pub mod process;
 pub mod store;

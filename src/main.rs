@@ -1,2 +1,15 @@
 //! The `agentreg` command.
-fn main() {}
+
+mod cli;
+mod commands;
+mod output;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    if std::env::var_os("COMPLETE").is_some() && commands::complete::engine() {
+        return ExitCode::SUCCESS;
+    }
+    commands::main(&words)
+}

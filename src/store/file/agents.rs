@@ -2,12 +2,12 @@
 
 use super::FileStore;
 use super::commit::{Draft, Global};
+use super::find;
 use super::home::Home;
 use super::jsonl::sync_data;
 use super::line::{AgentLine, Mark, encode};
 use super::lock::Patience;
 use super::task::{AgentLog, Folder, JOURNAL, TaskGuard};
-use super::{find, line};
 use crate::model::rules::{self, Admission, Observed, Registration, Situation, Update, Updated};
 use crate::model::{
     Agent, AgentId, Change, Counts, End, FilesChanged, SCHEMA, Status, TaskId, Timestamp, Totals,
@@ -135,7 +135,10 @@ fn need_log(guard: &TaskGuard, id: &AgentId) -> Result<(AgentLog, Agent)> {
         return Err(find::unknown_agent(guard, id.as_str()));
     };
     match log.tail.last.take() {
-        Some(line::AgentLine { agent, .. }) => Ok((log, agent)),
+        Some(line) => {
+            log.rev = line.rev;
+            Ok((log, line.agent))
+        }
         None => Err(Error::damaged(log.path, "no line of it can be read")),
     }
 }
@@ -144,7 +147,7 @@ impl AgentLog {
     fn append_report(&mut self, agent: &Agent) -> Result<()> {
         let line = encode(&AgentLine {
             schema: SCHEMA,
-            rev: None,
+            rev: self.rev,
             agent: agent.clone(),
         });
         self.tail.append(&self.file, &self.path, &line)

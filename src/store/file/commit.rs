@@ -22,7 +22,7 @@ use std::path::PathBuf;
 
 use super::dir::{Access, Dir};
 use super::home::Home;
-use super::jsonl::{Strictness, Tail, sync_data};
+use super::jsonl::{Strictness, Tail, rewrite_last, sync_data};
 use super::line::{Commit, decode_checked, encode_checked};
 use super::lock::{Lock, Patience};
 use super::rotate;
@@ -72,7 +72,8 @@ impl TaskGuard {
         let Some(head) = home.last_commit_head()?.filter(|head| head.task == self.id) else {
             return Ok(());
         };
-        if self.applied_rev()? >= head.rev {
+        // A power cut can keep the mark and lose the move to the task's own name.
+        if self.applied_rev()? >= head.rev && !self.is_built {
             return Ok(());
         }
         let last = home.last_commit()?.filter(|last| last.task == self.id);
@@ -123,7 +124,7 @@ fn settle(home: &Home, own: &mut TaskGuard, last: &Commit) -> Result<Settled> {
                 "the journal's last line names this task, and its directory is missing",
             ));
         };
-        let other = if other.applied_rev()? < last.rev {
+        let other = if other.applied_rev()? < last.rev || other.is_built {
             let Some(other) = other.try_lock()? else {
                 return Ok(Settled::Busy);
             };
@@ -146,7 +147,10 @@ fn settle(home: &Home, own: &mut TaskGuard, last: &Commit) -> Result<Settled> {
 
 /// Finishes a change that is committed and maybe not on disk.
 fn redo(home: &Home, task: &TaskGuard, commit: &Commit) -> Result<()> {
-    sync_data(&home.journal(Access::Read)?, &home.journal_path())?;
+    let journal = home.journal(Access::Rewrite)?;
+    rewrite_last(&journal, &home.journal_path(), |line| {
+        decode_checked::<Commit>(line).is_ok()
+    })?;
     apply(home, task, commit)
 }
 

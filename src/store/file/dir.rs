@@ -30,6 +30,8 @@ pub(crate) enum Access {
     Append,
     /// Reading and appending; made if it is not there.
     Create,
+    /// Reading and writing in place.
+    Rewrite,
 }
 
 impl Dir {
@@ -88,6 +90,7 @@ impl Dir {
         let flags = OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
         let found = match access {
             Access::Read => self.open_beneath(name, flags | OFlags::RDONLY)?,
+            Access::Rewrite => self.open_beneath(name, flags | OFlags::RDWR)?,
             Access::Append | Access::Create => {
                 self.open_beneath(name, flags | OFlags::RDWR | OFlags::APPEND)?
             }

@@ -16,7 +16,7 @@ pub(crate) fn share(
     new: &NewFinding,
 ) -> Result<Finding> {
     let home = store.home()?;
-    let guard = store.lock_task(&home, task, &store.patience())?;
+    let guard = FileStore::lock_task(&home, task, &store.patience())?;
     if !guard.has_agent(agent)? {
         return Err(find::unknown_agent(&guard, agent.as_str()));
     }

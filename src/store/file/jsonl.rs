@@ -30,9 +30,10 @@ pub(crate) struct Tail<T> {
 /// How much of a file may be garbage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Strictness {
-    /// Nothing but a last line that was never acknowledged.
+    /// Nothing but a last line that was never acknowledged: the global journal, each line of which is synced before the
+    /// next is written.
     Journal,
-    /// Anything: an agent's log or findings after a power cut.
+    /// Anything: the other files, after a power cut.
     Log,
 }
 
@@ -48,6 +49,9 @@ impl<T> Tail<T> {
         let len = lines.unread();
         let mut bad_lines = 0;
         while let Some(line) = lines.next_line()? {
+            if !line.ends_with(b"\n") {
+                continue;
+            }
             match decode(line) {
                 Ok(last) => {
                     let good = lines.unread() + line_len(&lines);
@@ -114,20 +118,17 @@ impl<T> Tail<T> {
         Ok(())
     }
 
-    /// Takes the line off again that was appended last and is `length` bytes long.
+    /// Takes the line off again that was appended last and is `length` bytes long, and waits until that is on disk, so
+    /// that no power cut brings it back.
     pub(crate) fn take_back(&mut self, file: &File, path: &Path, length: usize) -> Result<()> {
         self.good -= length as u64;
-        self.cut(file, path)
+        self.cut(file, path)?;
+        sync_data(file, path)
     }
 
     /// The length of the good part, in bytes.
     pub(crate) fn good_len(&self) -> u64 {
         self.good
-    }
-
-    /// Whether something after the last good line was never acknowledged.
-    pub(crate) fn is_torn(&self) -> bool {
-        self.good < self.len
     }
 }
 
@@ -145,6 +146,26 @@ pub(crate) fn newer(path: &Path, found: u64) -> Error {
 
 fn truncate(file: &File, path: &Path, len: u64) -> Result<()> {
     retry_on_intr(|| rustix::fs::ftruncate(file, len)).map_err(|e| Error::io("cut", path, e))
+}
+
+/// Writes the last good line of `file` once more where it stands and waits until it is on disk. After a sync that failed,
+/// Linux takes the pages for clean, and another sync alone would wait for nothing. `file` is not open for appending.
+pub(crate) fn rewrite_last(
+    file: &File,
+    path: &Path,
+    is_good: impl Fn(&[u8]) -> bool,
+) -> Result<()> {
+    let mut lines = Backward::new(file, path)?;
+    while let Some(line) = lines.next_line()? {
+        if is_good(line) {
+            let line = line.to_vec();
+            let at = lines.unread();
+            file.write_all_at(&line, at)
+                .map_err(|e| Error::io("write to", path, e))?;
+            return sync_data(file, path);
+        }
+    }
+    Ok(())
 }
 
 /// Waits until what was written to `file` is on disk.
@@ -189,31 +210,18 @@ impl<'a> Backward<'a> {
         self.start + self.end as u64
     }
 
-    /// The line before, with its newline. What follows the file's last newline is no line, even if it looks whole: its
-    /// writer did not finish.
+    /// The line before, with its newline; the first one handed out lacks it if the file's end does.
     pub(crate) fn next_line(&mut self) -> Result<Option<&[u8]>> {
-        let mut begin = self.line_begin()?;
-        if let Some(torn) = begin
-            && self.block[self.end - 1] != b'\n'
-        {
-            self.end = torn;
-            begin = self.line_begin()?;
-        }
-        Ok(begin.map(|begin| self.hand_out(begin)))
-    }
-
-    /// Where in the block the line before begins; reads what is needed of it.
-    fn line_begin(&mut self) -> Result<Option<usize>> {
         let mut searched = 0;
         loop {
             // The newline that ends the line itself is not the one looked for.
             let before = self.end.saturating_sub(1).saturating_sub(searched);
             let newline = self.block[..before].iter().rposition(|&byte| byte == b'\n');
             if let Some(newline) = newline {
-                return Ok(Some(newline + 1));
+                return Ok(Some(self.hand_out(newline + 1)));
             }
             if self.start == 0 {
-                return Ok((self.end > 0).then_some(0));
+                return Ok((self.end > 0).then(|| self.hand_out(0)));
             }
             searched = self.end.saturating_sub(1);
             self.read_before()?;
@@ -274,12 +282,12 @@ mod tests {
 
     #[test]
     fn a_torn_tail_is_passed_over_and_cut_before_the_next_line() {
-        for torn in ["", "4", "garbage\n", "\0\0\0", "garbage\n4"] {
+        for torn in ["", "4", "garbage\n", "\0\0\0"] {
             let file = file_with(format!("1\n2\n3\n{torn}").as_bytes());
             let mut tail = Tail::read(&file, Path::new("x"), Strictness::Journal, parse).unwrap();
             assert_eq!(
-                (tail.last, tail.good_len(), tail.is_torn()),
-                (Some(3), 6, !torn.is_empty())
+                (tail.last, tail.good_len(), tail.len),
+                (Some(3), 6, 6 + torn.len() as u64)
             );
             let end = rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(6)).unwrap();
             assert_eq!(end, 6);
@@ -301,9 +309,6 @@ mod tests {
     fn an_empty_file_has_no_last_line() {
         let file = file_with(b"");
         let tail = Tail::read(&file, Path::new("x"), Strictness::Journal, parse).unwrap();
-        assert_eq!(
-            (tail.last, tail.good_len(), tail.is_torn()),
-            (None, 0, false)
-        );
+        assert_eq!((tail.last, tail.good_len(), tail.len), (None, 0, 0));
     }
 }

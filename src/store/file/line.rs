@@ -57,7 +57,8 @@ pub(crate) struct Mark {
     pub(crate) counts: Counts,
 }
 
-/// A line of an agent's log: the whole agent. A line that a lifecycle change wrote has the change's `rev`.
+/// A line of an agent's log: the whole agent, and the `rev` of the agent's last lifecycle change. Reports carry it on, so
+/// that a redo sees that the change is there however many reports came after it. Imported lines have none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct AgentLine {
     pub(crate) schema: u32,
@@ -131,17 +132,29 @@ pub(crate) fn encode_checked(value: &impl Serialize) -> Vec<u8> {
     line
 }
 
-/// Reads a line, with or without its newline.
-pub(crate) fn decode<T: DeserializeOwned>(line: &[u8]) -> Result<T, Bad> {
-    check_schema(line)?;
-    serde_json::from_slice(line)
+/// Reads a whole document.
+pub(crate) fn decode_document<T: DeserializeOwned>(text: &[u8]) -> Result<T, Bad> {
+    check_schema(text)?;
+    serde_json::from_slice(text)
         .map_err(|error| Bad::Garbage(format!("it does not parse: {error}")))
+}
+
+/// Reads a line of a file that may have lost unsynced pages in a power cut.
+pub(crate) fn decode<T: DeserializeOwned>(line: &[u8]) -> Result<T, Bad> {
+    finished(line)?;
+    decode_document(after_lost_page(line))
+}
+
+/// A line without its newline is none, even if it looks whole: its writer did not finish.
+fn finished(line: &[u8]) -> Result<&[u8], Bad> {
+    line.strip_suffix(b"\n")
+        .ok_or_else(|| Bad::Garbage("it has no end".to_owned()))
 }
 
 /// Reads a line that ends in a checksum.
 pub(crate) fn decode_checked<T: DeserializeOwned>(line: &[u8]) -> Result<T, Bad> {
+    let line = finished(line)?;
     check_schema(line)?;
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
     let bad = || Bad::Garbage("its checksum is missing or wrong".to_owned());
     let (body, tail) = line
         .split_at_checked(line.len().saturating_sub(18))
@@ -156,6 +169,23 @@ pub(crate) fn decode_checked<T: DeserializeOwned>(line: &[u8]) -> Result<T, Bad>
     }
     serde_json::from_slice(line)
         .map_err(|error| Bad::Garbage(format!("it does not parse: {error}")))
+}
+
+/// Reads a mark of a task's journal: checked, and in a file that may have lost unsynced pages.
+pub(crate) fn decode_mark(line: &[u8]) -> Result<Mark, Bad> {
+    decode_checked(after_lost_page(line))
+}
+
+/// A page that never reached the disk reads as zeros. If it held a newline, the line after it stands behind zeros.
+fn after_lost_page(line: &[u8]) -> &[u8] {
+    if line.starts_with(b"{") {
+        return line;
+    }
+    let zeros = line
+        .iter()
+        .rposition(|&byte| byte == 0)
+        .map_or(0, |at| at + 1);
+    &line[zeros..]
 }
 
 fn check_schema(line: &[u8]) -> Result<(), Bad> {
@@ -202,6 +232,24 @@ mod tests {
             changed[at] ^= 1;
             assert!(decode_checked::<Mark>(&changed).is_err(), "byte {at}");
         }
+    }
+
+    #[test]
+    fn a_line_behind_a_lost_page_reads() {
+        let line = [b"\0\0\0".as_slice(), &encode_checked(&mark())].concat();
+        assert_eq!(decode_mark(&line), Ok(mark()));
+        assert!(
+            decode_checked::<Mark>(&line).is_err(),
+            "the global journal has no lost pages"
+        );
+    }
+
+    #[test]
+    fn a_line_without_its_newline_is_none() {
+        let line = encode_checked(&mark());
+        let torn = &line[..line.len() - 1];
+        assert!(matches!(decode_checked::<Mark>(torn), Err(Bad::Garbage(_))));
+        assert!(matches!(decode::<Mark>(torn), Err(Bad::Garbage(_))));
     }
 
     #[test]

@@ -109,7 +109,7 @@ impl FileStore {
     }
 
     /// A task with its lock held and all its changes applied.
-    fn lock_task(&self, home: &Home, task: &TaskId, patience: &Patience) -> Result<TaskGuard> {
+    fn lock_task(home: &Home, task: &TaskId, patience: &Patience) -> Result<TaskGuard> {
         loop {
             let found = Self::task_dir(home, task)?;
             let is_built = found.is_built;
@@ -133,7 +133,7 @@ impl FileStore {
         let mut pause = Duration::from_millis(1);
         loop {
             if let Some(outcome) =
-                operation(&mut self.lock_task(home, task, &patience)?, &patience)?
+                operation(&mut Self::lock_task(home, task, &patience)?, &patience)?
             {
                 return Ok(outcome);
             }

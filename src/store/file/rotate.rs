@@ -11,7 +11,7 @@ use super::jsonl::{Strictness, Tail, sync_data};
 use super::line::{Commit, decode_checked, encode_checked};
 use crate::store::Result;
 
-const NEXT: &str = ".journal-next.jsonl";
+pub(crate) const NEXT: &str = ".journal-next.jsonl";
 
 /// The name of a journal that ends with the line of this rev.
 pub(crate) fn old_name(rev: u64) -> String {

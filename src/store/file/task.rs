@@ -6,8 +6,8 @@ use std::ops::{Deref, DerefMut};
 use super::dir::{Access, Dir};
 use super::document;
 use super::home::{CLOSED, Home, LOCK, REGISTRY, TASKS};
-use super::jsonl::{Backward, Strictness, Tail, sync_data};
-use super::line::{AgentLine, FindingLine, Mark, decode, decode_checked, encode, encode_checked};
+use super::jsonl::{Backward, Strictness, Tail, rewrite_last, sync_data};
+use super::line::{AgentLine, FindingLine, Mark, decode, decode_mark, encode, encode_checked};
 use super::lock::{Lock, Mode, Patience};
 use crate::model::{Agent, AgentId, Task, TaskId};
 use crate::store::{Error, Result};
@@ -59,6 +59,8 @@ pub(crate) struct AgentLog {
     pub(crate) path: std::path::PathBuf,
     pub(crate) folder: Folder,
     pub(crate) tail: Tail<AgentLine>,
+    /// The rev of the agent's last lifecycle change, once it is known.
+    pub(crate) rev: Option<u64>,
 }
 
 pub(crate) fn log_name(agent: &AgentId) -> String {
@@ -103,13 +105,7 @@ impl TaskDir {
     /// The journal's last mark; `None` before the first change is applied.
     pub(crate) fn last_mark(&self) -> Result<Option<Mark>> {
         let file = self.dir.need_file(JOURNAL, Access::Read)?;
-        Ok(Tail::read(
-            &file,
-            &self.dir.at(JOURNAL),
-            Strictness::Journal,
-            decode_checked,
-        )?
-        .last)
+        Ok(Tail::read(&file, &self.dir.at(JOURNAL), Strictness::Log, decode_mark)?.last)
     }
 
     /// The rev of the last change that is applied here.
@@ -117,10 +113,12 @@ impl TaskDir {
         Ok(self.last_mark()?.map_or(0, |mark| mark.rev))
     }
 
-    /// Waits until the marks written so far are on disk.
+    /// Waits until the last mark is on disk, whatever became of earlier waits.
     pub(crate) fn sync_journal(&self) -> Result<()> {
-        let file = self.dir.need_file(JOURNAL, Access::Read)?;
-        sync_data(&file, &self.dir.at(JOURNAL))
+        let file = self.dir.need_file(JOURNAL, Access::Rewrite)?;
+        rewrite_last(&file, &self.dir.at(JOURNAL), |line| {
+            decode_mark(line).is_ok()
+        })
     }
 
     /// Opens an agent's log, wherever it lies; `None` if there is no such agent.
@@ -136,6 +134,7 @@ impl TaskDir {
                     path,
                     folder,
                     tail,
+                    rev: None,
                 }));
             }
         }
@@ -282,8 +281,7 @@ impl TaskGuard {
         Ok(())
     }
 
-    /// Writes an agent's new record to its log and waits until it is on disk; once, however often it is called. A power
-    /// cut may lose the mark and keep the reports that came after the record: the line's number tells, not its `rev`.
+    /// Writes an agent's new record to its log and waits until it is on disk; once, however often it is called.
     pub(crate) fn record(&self, agent: &Agent, rev: u64, is_new: bool) -> Result<()> {
         let active = self.dir.need_dir(ACTIVE)?;
         let mut log = match self.log(&agent.id, Access::Append)? {
@@ -293,22 +291,29 @@ impl TaskGuard {
                 path: active.at(&log_name(&agent.id)),
                 folder: Folder::Active,
                 tail: Tail::empty(),
+                rev: None,
             },
         };
         if log
             .tail
             .last
             .as_ref()
-            .is_none_or(|line| line.agent.seq < agent.seq)
+            .and_then(|line| line.rev)
+            .is_some_and(|there| there >= rev)
         {
+            // A redo: whoever wrote the line may have failed to sync it.
+            let name = format!("{}/{}", log.folder.path(), log_name(&agent.id));
+            let file = self.dir.need_file(&name, Access::Rewrite)?;
+            rewrite_last(&file, &log.path, |line| decode::<AgentLine>(line).is_ok())?;
+        } else {
             let line = encode(&AgentLine {
                 schema: crate::model::SCHEMA,
                 rev: Some(rev),
                 agent: agent.clone(),
             });
             log.tail.append(&log.file, &log.path, &line)?;
+            sync_data(&log.file, &log.path)?;
         }
-        sync_data(&log.file, &log.path)?;
         if is_new {
             active.sync()?;
         }
@@ -319,7 +324,7 @@ impl TaskGuard {
     pub(crate) fn mark_applied(&self, mark: &Mark) -> Result<()> {
         let path = self.dir.at(JOURNAL);
         let file = self.dir.need_file(JOURNAL, Access::Append)?;
-        let mut tail = Tail::<Mark>::read(&file, &path, Strictness::Journal, decode_checked)?;
+        let mut tail = Tail::<Mark>::read(&file, &path, Strictness::Log, decode_mark)?;
         if tail.last.as_ref().is_some_and(|last| last.rev >= mark.rev) {
             return Ok(());
         }

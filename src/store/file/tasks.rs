@@ -49,7 +49,7 @@ fn known(store: &FileStore, home: &Home, new: &NewTask) -> Result<Option<Done<Ta
         return Ok(None);
     }
     // A killed `task new` may have left its opening unapplied: a retry finishes it.
-    drop(store.lock_task(home, &new.id, &store.patience())?);
+    drop(FileStore::lock_task(home, &new.id, &store.patience())?);
     let state = store.view(&new.id, AgentsWanted::None)?.state;
     if state.task.equals(new) && state.status == TaskStatus::Open {
         Ok(Some(Done::unchanged(state)))
@@ -227,7 +227,7 @@ impl TaskGuard {
 
 pub(crate) fn set(store: &FileStore, task: &TaskId, change: &TaskChange) -> Result<TaskState> {
     let home = store.home()?;
-    let guard = store.lock_task(&home, task, &store.patience())?;
+    let guard = FileStore::lock_task(&home, task, &store.patience())?;
     if need_mark(&guard)?.status == TaskStatus::Closed {
         return Err(rules::closed(task).into());
     }

@@ -1,0 +1,84 @@
+//! `doctor`, `import`, `export`, `config` and `completions`: what concerns the whole machine.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+use clap_complete::ArgValueCompleter;
+
+use super::value;
+use crate::commands::complete;
+
+/// Check the registry by recounting everything
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  agentreg doctor || agentreg doctor --repair
+
+It exits 6 while something is wrong.")]
+pub struct DoctorArgs {
+    /// Mend what is wrong
+    #[arg(long)]
+    pub repair: bool,
+}
+
+/// Take in an orchestrator's workspace
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  agentreg import ~/orchestrator/workspace --json | jq '.differences'")]
+pub struct ImportArgs {
+    /// The workspace: the directory of the tasks
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub directory: PathBuf,
+}
+
+/// Print a whole task as one JSON document
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  agentreg export \"$AGENTREG_TASK\" > task.json")]
+pub struct ExportArgs {
+    /// The task, or the beginning of its id [default: `$AGENTREG_TASK`]
+    #[arg(value_name = "TASK", value_parser = value::task_name, add = ArgValueCompleter::new(complete::tasks))]
+    pub name: Option<String>,
+}
+
+/// Show or change the machine's settings
+///
+/// The settings are: max-concurrent, how many agents may be active at once on the machine, a number or none.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  agentreg config max-concurrent 200")]
+pub struct ConfigArgs {
+    /// The setting [default: all of them]
+    #[arg(value_name = "KEY", value_parser = value::SETTING)]
+    pub key: Option<Setting>,
+
+    /// Its new value
+    #[arg(value_name = "VALUE", value_parser = value::limit, allow_negative_numbers = true)]
+    pub value: Option<value::Limit>,
+}
+
+/// A setting of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// Agents active at once; none: no limit.
+    MaxConcurrent,
+}
+
+/// Print the completions for a shell
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  agentreg completions bash > ~/.local/share/bash-completion/completions/agentreg")]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL", value_parser = value::SHELL)]
+    pub shell: Shell,
+}
+
+/// A shell that completions are made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    Elvish,
+    Powershell,
+}

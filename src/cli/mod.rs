@@ -1,0 +1,167 @@
+//! The command line, as types.
+//!
+//! Building clap's tree of all commands takes longer than most calls do the rest of their work. So a call whose first
+//! word is a command builds that branch alone; every other call, and everything that renders help for all, builds the
+//! whole tree. What either prints is the same.
+
+mod agent;
+mod explain;
+mod globals;
+mod look;
+mod machine;
+mod task;
+pub mod value;
+
+use std::ffi::OsString;
+
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+
+use crate::output::ColorChoice;
+
+pub use agent::{FindingArgs, ProgressArgs, RegisterArgs};
+pub use explain::Stop;
+pub use globals::Globals;
+pub use look::{EventsArgs, FindingsArgs, ReportsArgs, StatusArgs};
+pub use machine::{
+    CompletionsArgs, ConfigArgs, DoctorArgs, ExportArgs, ImportArgs, Setting, Shell,
+};
+pub use task::{CloseArgs, ListArgs, NewArgs, SetArgs, ShowArgs, TaskArgs, TaskVerb};
+
+/// A call as it was understood.
+#[derive(Debug)]
+pub struct Call {
+    pub globals: Globals,
+    pub verb: Verb,
+}
+
+/// A command's name, how its branch is built, and how its arguments are read.
+struct Entry {
+    name: &'static str,
+    build: fn(Command) -> Command,
+    read: fn(&ArgMatches) -> Result<Verb, clap::Error>,
+}
+
+macro_rules! commands {
+    ($($name:literal $verb:ident($args:ty),)*) => {
+        /// What is to be done.
+        #[derive(Debug)]
+        pub enum Verb { $($verb(Box<$args>),)* }
+
+        const COMMANDS: &[Entry] = &[$(Entry {
+            name: $name,
+            build: <$args as Args>::augment_args,
+            read: |matches| Ok(Verb::$verb(Box::new(<$args>::from_arg_matches(matches)?))),
+        },)*];
+    };
+}
+
+commands! {
+    "task" Task(TaskArgs),
+    "register" Register(RegisterArgs),
+    "progress" Progress(ProgressArgs),
+    "finding" Finding(FindingArgs),
+    "status" Status(StatusArgs),
+    "findings" Findings(FindingsArgs),
+    "reports" Reports(ReportsArgs),
+    "events" Events(EventsArgs),
+    "doctor" Doctor(DoctorArgs),
+    "import" Import(ImportArgs),
+    "export" Export(ExportArgs),
+    "config" Config(ConfigArgs),
+    "completions" Completions(CompletionsArgs),
+}
+
+fn root() -> Command {
+    let root = Command::new("agentreg")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A registry for fleets of headless agents")
+        .after_help(
+            "Example:\n  export AGENTREG_TASK=$(agentreg task new \"Review the parser\")\n  \
+             export AGENTREG_AGENT=$(agentreg register --type reviewer)\n  \
+             agentreg progress -p 40 \"lexer reviewed\"\n  \
+             agentreg finding -s high \"unbounded recursion\"\n  \
+             agentreg progress -s completed \"done with src/\"\n  \
+             agentreg status",
+        )
+        .bin_name("agentreg")
+        .no_binary_name(true)
+        .subcommand_required(true)
+        .infer_long_args(false);
+    Globals::augment_args(root)
+}
+
+/// The tree of all commands.
+pub fn whole() -> Command {
+    COMMANDS.iter().fold(root(), |root, entry| {
+        root.subcommand((entry.build)(Command::new(entry.name)))
+    })
+}
+
+/// The tree of one command alone.
+fn branch(name: &str) -> Option<Command> {
+    let entry = COMMANDS.iter().find(|entry| entry.name == name)?;
+    Some(root().subcommand((entry.build)(Command::new(entry.name))))
+}
+
+/// Reads the words after the program's name.
+///
+/// # Errors
+/// Help that was asked for, or a usage error.
+pub fn parse(words: &[OsString]) -> Result<Call, Stop> {
+    let tree = words
+        .first()
+        .and_then(|word| word.to_str())
+        .and_then(branch)
+        .unwrap_or_else(whole);
+    parse_with(tree, words)
+}
+
+fn parse_with(mut tree: Command, words: &[OsString]) -> Result<Call, Stop> {
+    let stop = |error: &clap::Error, tree: &Command| explain::stop(error, tree, words);
+    let matches = match tree.try_get_matches_from_mut(words) {
+        Ok(matches) => matches,
+        Err(error) => return Err(stop(&error, &tree)),
+    };
+    explain::check_text(&matches, &tree, words)?;
+    read(&matches).map_err(|error| stop(&error, &tree))
+}
+
+fn read(matches: &ArgMatches) -> Result<Call, clap::Error> {
+    let globals = Globals::from_arg_matches(matches)?;
+    let named = matches
+        .subcommand()
+        .and_then(|(name, inner)| Some((COMMANDS.iter().find(|entry| entry.name == name)?, inner)));
+    let Some((entry, inner)) = named else {
+        return Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand));
+    };
+    Ok(Call {
+        globals,
+        verb: (entry.read)(inner)?,
+    })
+}
+
+/// Whether the words ask for JSON, told without understanding them: for errors in them.
+pub fn wants_json(words: &[OsString]) -> bool {
+    explain::before_escape(words).any(|word| word == "--json")
+}
+
+/// Which colours the words ask for, told without understanding them: for help.
+pub fn wanted_color(words: &[OsString]) -> ColorChoice {
+    let mut words = explain::before_escape(words).filter_map(|word| word.to_str());
+    while let Some(word) = words.next() {
+        let value = match word.strip_prefix("--color") {
+            Some("") => words.next(),
+            Some(rest) => rest.strip_prefix('='),
+            None => None,
+        };
+        match value {
+            Some("always") => return ColorChoice::Always,
+            Some("never") => return ColorChoice::Never,
+            _ => {}
+        }
+    }
+    ColorChoice::Auto
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! One branch of the tree prints what the whole tree prints.
+
+use std::ffi::OsString;
+
+use clap::Command;
+
+use super::{COMMANDS, Stop, branch, parse_with, whole};
+
+/// The words of every command, also those below `task`.
+fn all_commands() -> Vec<Vec<String>> {
+    fn below(command: &Command, path: &[String], found: &mut Vec<Vec<String>>) {
+        for inner in command.get_subcommands() {
+            let mut path = path.to_vec();
+            path.push(inner.get_name().to_owned());
+            below(inner, &path, found);
+            found.push(path);
+        }
+    }
+    let mut found = Vec::new();
+    below(&whole(), &[], &mut found);
+    found
+}
+
+fn shown(tree: Command, words: &[String]) -> String {
+    let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+    match parse_with(tree, &words) {
+        Ok(call) => format!("{call:?}"),
+        Err(Stop::Show(text)) => text.ansi().to_string(),
+        Err(Stop::Usage { message, hint }) => format!("{message}\n{hint}"),
+    }
+}
+
+#[test]
+fn clap_finds_no_fault_in_the_tree() {
+    whole().debug_assert();
+    for entry in COMMANDS {
+        branch(entry.name).unwrap().debug_assert();
+    }
+}
+
+#[test]
+fn a_branch_alone_prints_what_the_whole_tree_prints() {
+    let endings = [
+        "--help",
+        "-h",
+        "--bogus",
+        "--bogus x y",
+        "--lock-timeout soon",
+        "--json --task",
+        "a b c d",
+        "-- -x -y",
+        "help",
+        "--version",
+        "",
+        "-s compelted",
+        "--percent 101",
+        "--color red",
+        "--task t --json -q",
+    ];
+    for path in all_commands() {
+        for ending in endings {
+            let mut words = path.clone();
+            words.extend(ending.split_whitespace().map(str::to_owned));
+            let alone = branch(&words[0]).unwrap();
+            assert_eq!(shown(alone, &words), shown(whole(), &words), "{words:?}");
+        }
+    }
+}
+
+#[test]
+fn every_help_shows_an_example() {
+    for path in all_commands() {
+        let mut words = path.clone();
+        words.push("--help".to_owned());
+        let help = shown(whole(), &words);
+        assert!(help.contains("Example"), "{path:?}");
+        assert!(help.contains("agentreg "), "{path:?}");
+    }
+}
+
+fn refused(line: &str) -> (String, String) {
+    let words: Vec<OsString> = line.split('|').map(OsString::from).collect();
+    match super::parse(&words) {
+        Err(Stop::Usage { message, hint }) => (message, hint),
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_misspelt_option_is_not_taken_for_the_text() {
+    for line in [
+        "progress|--percnt",
+        "progress|--percnt|40",
+        "progress|--percnt=40",
+        "progress|-s|working|--percnt|40|half way",
+        "task|new|--percnt",
+    ] {
+        let (message, hint) = refused(line);
+        assert!(message.contains("no option --percnt"), "{line}: {message}");
+        assert!(hint.contains("-m") && hint.contains("--"), "{line}: {hint}");
+    }
+    assert!(
+        refused("progress|--percnt|40")
+            .1
+            .contains("did you mean --percent?")
+    );
+    assert!(refused("finding|-x").0.contains("no option -x"));
+}
+
+#[test]
+fn a_text_may_look_like_an_option_where_it_cannot_be_one() {
+    for line in [
+        "progress|--|--percnt",
+        "progress|-m|--percnt",
+        "progress|--message=--percnt",
+        "progress|-- half way",
+        "progress|- one item",
+        "progress|-5 degrees",
+        "progress|-",
+        "finding|-p40 is too low",
+        "task|new|-v does nothing",
+    ] {
+        let words: Vec<OsString> = line.split('|').map(OsString::from).collect();
+        assert!(super::parse(&words).is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn a_text_of_two_words_is_told_about_quotes() {
+    for line in [
+        "progress|half|way",
+        "finding|two|words",
+        "task|new|two|words",
+    ] {
+        assert!(refused(line).1.contains("quotes"), "{line}");
+    }
+}
+
+#[test]
+fn what_is_misspelt_gets_the_nearest_named() {
+    for (line, near) in [
+        ("progess", "`agentreg progress`"),
+        ("task|nwe", "`agentreg task new`"),
+        ("progress|-s|compelted", "completed"),
+        ("finding|-s|hihg|x", "high"),
+        ("task|new|x|--priority|P7", "P"),
+        ("status|--al", "--all"),
+        ("config|max-concurent", "max-concurrent"),
+        ("completions|bsh", "bash"),
+    ] {
+        let (_, hint) = refused(line);
+        assert!(hint.contains(near), "{line}: {hint}");
+    }
+}

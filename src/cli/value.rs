@@ -1,0 +1,392 @@
+//! How single values are read from the command line.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::time::Duration;
+
+use clap::builder::{PossibleValue, TypedValueParser};
+
+use super::machine::{Setting, Shell};
+use crate::output::ColorChoice;
+use agentreg::model::{
+    AgentId, MAX_LABEL, Priority, Requirement, Severity, Status, TaskId, Timestamp, parse_duration,
+};
+
+/// A value that cannot be read, as a sentence, and what may have been meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadValue {
+    pub sentence: String,
+    pub hint: Option<String>,
+}
+
+impl BadValue {
+    fn new(sentence: impl fmt::Display) -> Self {
+        Self {
+            sentence: sentence.to_string(),
+            hint: None,
+        }
+    }
+
+    fn nearest(mut self, word: &str, known: &[&str]) -> Self {
+        self.hint =
+            nearest(word, known.iter().copied()).map(|near| format!("did you mean {near}?"));
+        self
+    }
+}
+
+impl fmt::Display for BadValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+impl std::error::Error for BadValue {}
+
+/// The word of `known` that is most like `word`, if one is like it at all.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    known
+        .into_iter()
+        .map(|candidate| {
+            (
+                strsim::jaro_winkler(&word, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Reads one of a few words: lists them in help and completions, and names the nearest of them for a word that is none.
+#[derive(Clone)]
+pub struct Words<T> {
+    words: &'static [&'static str],
+    read: fn(&str) -> Result<T, BadValue>,
+}
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Words<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
+        TypedValueParser::parse_ref(&self.read, command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.words.iter().map(PossibleValue::new)))
+    }
+}
+
+const STATUSES: &[&str] = &[
+    "running",
+    "working",
+    "blocked",
+    "completed",
+    "failed",
+    "terminated",
+];
+const SEVERITIES: &[&str] = &["low", "medium", "high", "critical"];
+const PRIORITIES: &[&str] = &["P0", "P1", "P2", "P3", "P4"];
+
+/// An agent's status.
+pub const STATUS: Words<Status> = Words {
+    words: STATUSES,
+    read: |word| {
+        word.parse()
+            .map_err(|error| BadValue::new(error).nearest(word, STATUSES))
+    },
+};
+
+/// A finding's severity.
+pub const SEVERITY: Words<Severity> = Words {
+    words: SEVERITIES,
+    read: |word| {
+        word.parse()
+            .map_err(|error| BadValue::new(error).nearest(word, SEVERITIES))
+    },
+};
+
+/// A task's priority.
+pub const PRIORITY: Words<Priority> = Words {
+    words: PRIORITIES,
+    read: |word| {
+        word.parse()
+            .map_err(|error| BadValue::new(error).nearest(word, PRIORITIES))
+    },
+};
+
+const SETTINGS: &[&str] = &["max-concurrent"];
+
+/// A setting of the machine.
+pub const SETTING: Words<Setting> = Words {
+    words: SETTINGS,
+    read: |word| match word {
+        "max-concurrent" | "max_concurrent" => Ok(Setting::MaxConcurrent),
+        _ => Err(BadValue::new(format!(
+            "{word:?} is not a setting; the only one is max-concurrent"
+        ))
+        .nearest(word, SETTINGS)),
+    },
+};
+
+const SHELLS: &[&str] = &["bash", "zsh", "fish", "elvish", "powershell"];
+
+/// A shell that completions are made for.
+pub const SHELL: Words<Shell> = Words {
+    words: SHELLS,
+    read: |word| match word {
+        "bash" => Ok(Shell::Bash),
+        "zsh" => Ok(Shell::Zsh),
+        "fish" => Ok(Shell::Fish),
+        "elvish" => Ok(Shell::Elvish),
+        "powershell" | "pwsh" => Ok(Shell::Powershell),
+        _ => Err(BadValue::new(format!(
+            "{word:?} is not a shell; the shells are bash, zsh, fish, elvish and powershell"
+        ))
+        .nearest(word, SHELLS)),
+    },
+};
+
+const COLORS: &[&str] = &["auto", "always", "never"];
+
+/// When to use colour.
+pub const COLOR: Words<ColorChoice> = Words {
+    words: COLORS,
+    read: |word| match word {
+        "auto" => Ok(ColorChoice::Auto),
+        "always" => Ok(ColorChoice::Always),
+        "never" => Ok(ColorChoice::Never),
+        _ => Err(
+            BadValue::new(format!("{word:?} is not auto, always or never")).nearest(word, COLORS),
+        ),
+    },
+};
+
+/// 0 to 100.
+pub fn percent(text: &str) -> Result<u8, BadValue> {
+    text.parse()
+        .ok()
+        .filter(|percent| *percent <= 100)
+        .ok_or_else(|| BadValue::new(format!("{text:?} is not a whole number from 0 to 100")))
+}
+
+/// A limit: a number from 1, or `none`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit(pub Option<u64>);
+
+/// A number from 1, or `none`.
+pub fn limit(text: &str) -> Result<Limit, BadValue> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(Limit(None));
+    }
+    match text.parse() {
+        Ok(number) if number >= 1 => Ok(Limit(Some(number))),
+        _ => Err(BadValue::new(format!(
+            "{text:?} is neither a number from 1 nor none"
+        ))),
+    }
+}
+
+/// A duration such as `10m`.
+pub fn duration(text: &str) -> Result<Duration, BadValue> {
+    parse_duration(text).map_err(BadValue::new)
+}
+
+/// A duration of at least a second: what it is measured in is whole seconds.
+pub fn ttl(text: &str) -> Result<Duration, BadValue> {
+    let length = duration(text)?;
+    if length.as_secs() == 0 {
+        return Err(BadValue::new(format!("{text:?} is less than a second")));
+    }
+    Ok(length)
+}
+
+/// What a task requires of completions.
+pub fn requirement(text: &str) -> Result<Requirement, BadValue> {
+    text.parse().map_err(BadValue::new)
+}
+
+/// A label, `KEY=VALUE`.
+pub fn label(text: &str) -> Result<(String, String), BadValue> {
+    if text.len() > MAX_LABEL {
+        return Err(too_long("a label", text.len(), MAX_LABEL));
+    }
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(BadValue::new(format!(
+            "{text:?} is no label; write it KEY=VALUE"
+        ))),
+    }
+}
+
+/// The agent that speaks.
+pub fn agent_id(text: &str) -> Result<AgentId, BadValue> {
+    if text.is_empty() {
+        return Err(empty("agentreg register"));
+    }
+    text.parse().map_err(BadValue::new)
+}
+
+/// The agent that registers another, or nobody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parent(pub Option<AgentId>);
+
+/// An agent's id, or `none`.
+pub fn parent(text: &str) -> Result<Parent, BadValue> {
+    if text == "none" {
+        return Ok(Parent(None));
+    }
+    agent_id(text).map(|id| Parent(Some(id)))
+}
+
+/// A finding's type: any one word.
+pub fn finding_type(text: &str) -> Result<String, BadValue> {
+    let one_word =
+        !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    if one_word && text.len() <= 100 {
+        Ok(text.to_owned())
+    } else {
+        Err(BadValue::new(format!(
+            "{:?} is not one word of at most 100 bytes",
+            text.chars().take(100).collect::<String>()
+        )))
+    }
+}
+
+/// A name that a task is looked up by; the store knows whether there is one.
+pub fn task_name(text: &str) -> Result<String, BadValue> {
+    if text.is_empty() {
+        return Err(empty("agentreg task new"));
+    }
+    text.parse::<TaskId>().map_err(BadValue::new)?;
+    Ok(text.to_owned())
+}
+
+fn empty(origin: &str) -> BadValue {
+    BadValue::new(format!(
+        "it is empty: the `{origin}` it was to come from probably failed"
+    ))
+}
+
+/// The sentence for what exceeds its bound.
+pub fn too_long(what: &str, is: usize, most: usize) -> BadValue {
+    let known = [(1024 * 1024, "MiB"), (1024, "KiB")];
+    let most_named = known
+        .iter()
+        .find(|(unit, _)| most >= *unit && most % unit == 0)
+        .map_or(String::new(), |(unit, name)| {
+            format!(" ({} {name})", most / unit)
+        });
+    BadValue::new(format!(
+        "{what} may have at most {most} bytes{most_named}, this one has {is}"
+    ))
+}
+
+/// From when on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    At(Timestamp),
+    Ago(Duration),
+}
+
+impl Since {
+    /// The moment, seen from `now`.
+    pub fn before(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            Self::Ago(length) => now.minus(length),
+        }
+    }
+}
+
+/// A time, RFC 3339 or in the local time zone, or how long ago.
+pub fn since(text: &str) -> Result<Since, BadValue> {
+    let text = text.trim();
+    if let Ok(at) = text.parse() {
+        return Ok(Since::At(at));
+    }
+    if let Ok(length) = parse_duration(text) {
+        return Ok(Since::Ago(length));
+    }
+    text.parse::<jiff::civil::DateTime>()
+        .and_then(|local| local.to_zoned(jiff::tz::TimeZone::system()))
+        .map(|at| Since::At(Timestamp::from_jiff(at.timestamp())))
+        .map_err(|_| {
+            BadValue::new(format!(
+                "{text:?} is neither a time, like 2026-11-23 08:00 or 2026-11-23T08:00:00Z, nor a duration, like 10m"
+            ))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_shown_are_the_words_of_the_model() {
+        assert_eq!(STATUSES, Status::ALL.map(Status::as_str));
+        assert_eq!(SEVERITIES, Severity::ALL.map(Severity::as_str));
+        for word in PRIORITIES {
+            assert_eq!(
+                word.parse::<Priority>().map(|p| p.to_string()),
+                Ok((*word).to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn a_misspelt_word_gets_the_nearest_named() {
+        let hint = |result: Result<Status, BadValue>| result.unwrap_err().hint;
+        assert_eq!(
+            hint((STATUS.read)("compelted")).as_deref(),
+            Some("did you mean completed?")
+        );
+        assert_eq!(hint((STATUS.read)("xyz")), None);
+        assert_eq!((STATUS.read)("done"), Ok(Status::Completed));
+    }
+
+    #[test]
+    fn a_percent_is_a_whole_number_up_to_100() {
+        assert_eq!(percent("0"), Ok(0));
+        assert_eq!(percent("100"), Ok(100));
+        for bad in ["101", "-1", "4.5", "40%", "", "256"] {
+            assert!(percent(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_a_number_from_1_or_none() {
+        assert_eq!(limit("none"), Ok(Limit(None)));
+        assert_eq!(limit("7"), Ok(Limit(Some(7))));
+        for bad in ["0", "-1", "", "many"] {
+            assert!(limit(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn since_takes_times_and_durations() {
+        assert_eq!(since("10m"), Ok(Since::Ago(Duration::from_secs(600))));
+        let at = "2026-11-23T08:00:00Z".parse().unwrap();
+        assert_eq!(since("2026-11-23T09:00:00+01:00"), Ok(Since::At(at)));
+        assert!(matches!(since("2026-11-23"), Ok(Since::At(_))));
+        assert!(matches!(since("2026-11-23 08:00"), Ok(Since::At(_))));
+        assert!(since("yesterday").is_err());
+        assert!(since("").is_err());
+    }
+
+    #[test]
+    fn a_bound_is_named_with_what_exceeds_it() {
+        assert_eq!(
+            too_long("a prompt", 2000, 1024).sentence,
+            "a prompt may have at most 1024 bytes (1 KiB), this one has 2000"
+        );
+        assert!(label(&format!("k={}", "v".repeat(126))).is_ok());
+        assert!(label(&format!("k={}", "v".repeat(127))).is_err());
+        assert!(label("=v").is_err());
+    }
+}

@@ -1,0 +1,167 @@
+//! Completions, made by the program itself while a shell asks for them. They never fail loudly: a shell in the middle
+//! of a line is no place for errors.
+
+use std::ffi::OsStr;
+use std::time::Duration;
+
+use agentreg::model::TaskId;
+use agentreg::store::{AgentsWanted, Scope, Store};
+use clap_complete::CompletionCandidate;
+use clap_complete::env::Shells;
+
+use super::context::Context;
+use crate::cli;
+
+const VARIABLE: &str = "COMPLETE";
+const NAME: &str = "agentreg";
+
+/// How long a person may wait for a key.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// Answers a shell that asks for completions; false if none does.
+pub fn engine() -> bool {
+    // Somebody else's variable of this name must not stop a call.
+    let shell = std::env::var_os(VARIABLE).unwrap_or_default();
+    let known = shell
+        .to_str()
+        .is_some_and(|shell| Shells::builtins().completer(shell).is_some());
+    known
+        && clap_complete::CompleteEnv::with_factory(cli::whole)
+            .var(VARIABLE)
+            .completer(NAME)
+            .try_complete(std::env::args_os(), std::env::current_dir().ok().as_deref())
+            .unwrap_or(true)
+}
+
+/// The script that makes `shell` ask this program.
+pub fn registration(shell: &str) -> String {
+    let mut script = Vec::new();
+    if let Some(completer) = Shells::builtins().completer(shell) {
+        // Writing to memory does not fail.
+        let _ = completer.write_registration(VARIABLE, NAME, NAME, NAME, &mut script);
+    }
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+/// The open tasks.
+pub fn tasks(current: &OsStr) -> Vec<CompletionCandidate> {
+    let open = || {
+        let context = context()?;
+        let (_, open) = context.store().ok()?.tasks(Scope::Open).ok()?;
+        Some(open)
+    };
+    open()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|state| {
+            let help = first_line(&state.task.description);
+            CompletionCandidate::new(state.task.id.as_str()).help(Some(help.into()))
+        })
+        .filter(|candidate| begins(candidate, current))
+        .collect()
+}
+
+/// The agents of the task that the line or the environment names, else of all open ones.
+pub fn agents(current: &OsStr) -> Vec<CompletionCandidate> {
+    let listed = || {
+        let context = context()?;
+        let store = context.store().ok()?;
+        let named = task_on_the_line().or_else(|| context.task_name(None).ok().flatten());
+        let tasks = match named {
+            Some(name) => vec![store.find_task(&name).ok()?],
+            None => open_tasks(store)?,
+        };
+        let mut listed = Vec::new();
+        for task in tasks {
+            listed.extend(
+                store
+                    .view(&task, AgentsWanted::ActiveAndLast(50))
+                    .ok()?
+                    .agents,
+            );
+        }
+        Some(listed)
+    };
+    listed()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|agent| {
+            let help = format!("{}, {} %", agent.status, agent.percent);
+            CompletionCandidate::new(agent.id.as_str()).help(Some(help.into()))
+        })
+        .filter(|candidate| begins(candidate, current))
+        .collect()
+}
+
+/// The usual types of findings.
+pub fn finding_types(current: &OsStr) -> Vec<CompletionCandidate> {
+    ["issue", "solution", "insight", "recommendation", "blocker"]
+        .into_iter()
+        .map(CompletionCandidate::new)
+        .filter(|candidate| begins(candidate, current))
+        .collect()
+}
+
+fn open_tasks(store: &dyn Store) -> Option<Vec<TaskId>> {
+    let (_, open) = store.tasks(Scope::Open).ok()?;
+    Some(open.into_iter().map(|state| state.task.id).collect())
+}
+
+/// The registry as the line being typed names it.
+fn context() -> Option<Context> {
+    let home = option_on_the_line("--home").map(Into::into);
+    Some(Context::new(cli::Globals::unspoken(home, LOCK_TIMEOUT)))
+}
+
+fn task_on_the_line() -> Option<String> {
+    option_on_the_line("--task")
+}
+
+/// The value of an option among the words that the shell passes after its own `--`.
+fn option_on_the_line(option: &str) -> Option<String> {
+    let line: Vec<String> = std::env::args_os()
+        .skip_while(|word| word != "--")
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    value_of(option, &line)
+}
+
+fn value_of(option: &str, line: &[String]) -> Option<String> {
+    let value = line
+        .iter()
+        .enumerate()
+        .find_map(|(at, word)| match word.strip_prefix(option)? {
+            "" => line.get(at + 1).cloned(),
+            rest => rest.strip_prefix('=').map(str::to_owned),
+        });
+    value.filter(|value| !value.is_empty())
+}
+
+fn begins(candidate: &CompletionCandidate, current: &OsStr) -> bool {
+    let current = current.to_string_lossy();
+    candidate
+        .get_value()
+        .to_string_lossy()
+        .starts_with(&*current)
+}
+
+/// Shells show help on one line; what people wrote in a description must not steer them.
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    line.chars().filter(|c| !c.is_control()).take(60).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_is_found_on_the_line() {
+        let line = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let task = |text: &str| value_of("--task", &line(text));
+        assert_eq!(task("findings --task T1 x"), Some("T1".to_owned()));
+        assert_eq!(task("findings --task=T1"), Some("T1".to_owned()));
+        assert_eq!(task("findings --tasks T1"), None);
+        assert_eq!(task("findings --task"), None);
+    }
+}

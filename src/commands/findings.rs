@@ -1,0 +1,161 @@
+//! `findings`: what agents found.
+
+use agentreg::model::{Finding, SeveritySums, TaskId};
+use agentreg::store::{AgentsWanted, FindingQuery};
+use serde::Serialize;
+
+use super::Outcome;
+use super::context::{Context, now};
+use super::selection::{self, Selected};
+use crate::cli::FindingsArgs;
+use crate::output::json::{self, FindingObject, FindingSums, List};
+use crate::output::{Answer, Failure, people};
+
+pub fn run(args: &FindingsArgs, context: &Context) -> Outcome {
+    let instead = "did you mean `agentreg finding`, which shares one?";
+    let selected = selection::tasks(&args.agents, context, instead)?;
+    if args.after.is_some() && selected.len() > 1 {
+        return Err(Failure::usage(
+            "--after numbers the findings of one task, and several are asked for",
+        )
+        .hint("name one with --task"));
+    }
+    if args.summary {
+        return summary(args, context, &selected);
+    }
+    let mut findings = Vec::new();
+    for (task, agents) in &selected {
+        findings.extend(
+            context
+                .store()?
+                .findings(task, &query(args, agents, args.limit))?,
+        );
+    }
+    if selected.len() > 1 {
+        findings.sort_by(|a, b| (a.at, &a.task, a.seq).cmp(&(b.at, &b.task, b.seq)));
+    }
+    let total = total(args, context, &selected, findings.len())?;
+    let findings = selection::newest(findings, args.limit);
+    Ok(if context.json() {
+        let items: Vec<_> = findings.iter().map(FindingObject::from).collect();
+        Answer::text(json::document(&List {
+            key: "findings",
+            items: &items,
+            total,
+        }))
+    } else if context.quiet() {
+        Answer::nothing()
+    } else {
+        Answer::text(people::findings(
+            &findings,
+            selected.len() > 1,
+            now(),
+            &context.terminal(),
+        ))
+    })
+}
+
+fn query(
+    args: &FindingsArgs,
+    agents: &[agentreg::model::AgentId],
+    limit: Option<usize>,
+) -> FindingQuery {
+    FindingQuery {
+        agents: agents.to_vec(),
+        finding_type: args.finding_type.clone(),
+        min_severity: args.min_severity,
+        since: args.since.map(|since| since.before(now())),
+        after: args.after,
+        limit,
+    }
+}
+
+/// How many there are without the limit: from the tasks' sums where all are asked for, else as many as were read.
+fn total(
+    args: &FindingsArgs,
+    context: &Context,
+    selected: &[Selected],
+    read: usize,
+) -> Result<u64, Failure> {
+    if args.limit.is_none() || !asks_for_all(args) {
+        return Ok(u64::try_from(read).unwrap_or(u64::MAX));
+    }
+    let mut total = 0;
+    for (task, _) in selected {
+        let state = context.store()?.view(task, AgentsWanted::None)?.state;
+        total += state.findings.total();
+    }
+    Ok(total)
+}
+
+fn asks_for_all(args: &FindingsArgs) -> bool {
+    args.agents.is_empty()
+        && args.finding_type.is_none()
+        && args.min_severity.is_none()
+        && args.since.is_none()
+        && args.after.is_none()
+}
+
+fn summary(args: &FindingsArgs, context: &Context, selected: &[Selected]) -> Outcome {
+    let mut sums: Vec<(TaskId, SeveritySums)> = Vec::new();
+    for (task, agents) in selected {
+        let of_task = if asks_for_all(args) {
+            context
+                .store()?
+                .view(task, AgentsWanted::None)?
+                .state
+                .findings
+        } else {
+            count(
+                &context
+                    .store()?
+                    .findings(task, &query(args, agents, None))?,
+            )
+        };
+        sums.push((task.clone(), of_task));
+    }
+    let all = sums
+        .iter()
+        .fold(SeveritySums::default(), |all, (_, sums)| all.plus(*sums));
+    Ok(if context.json() {
+        Answer::text(json::document(&Summary::new(all, &sums)))
+    } else if context.quiet() {
+        Answer::nothing()
+    } else {
+        Answer::text(people::findings_summary(&all, &sums, &context.terminal()))
+    })
+}
+
+fn count(findings: &[Finding]) -> SeveritySums {
+    findings
+        .iter()
+        .fold(SeveritySums::default(), |sums, finding| {
+            sums.with(finding.severity)
+        })
+}
+
+/// `findings{total, by_severity}, tasks[{task, findings}]`.
+#[derive(Serialize)]
+struct Summary<'a> {
+    findings: FindingSums,
+    tasks: Vec<OfTask<'a>>,
+}
+
+#[derive(Serialize)]
+struct OfTask<'a> {
+    task: &'a TaskId,
+    findings: FindingSums,
+}
+
+impl<'a> Summary<'a> {
+    fn new(all: SeveritySums, sums: &'a [(TaskId, SeveritySums)]) -> Self {
+        let of_task = |(task, sums): &'a (TaskId, SeveritySums)| OfTask {
+            task,
+            findings: (*sums).into(),
+        };
+        Self {
+            findings: all.into(),
+            tasks: sums.iter().map(of_task).collect(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What each command does: reads what it needs, asks the store for one whole operation, and answers.
+
+pub mod complete;
+mod completions;
+mod config;
+mod context;
+mod doctor;
+mod events;
+mod finding;
+mod findings;
+mod progress;
+mod register;
+mod reports;
+mod selection;
+mod status;
+mod task;
+mod text;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use context::Context;
+
+use crate::cli::{self, Call, Stop, Verb};
+use crate::output::{Answer, Failure, Terminal, finish};
+
+/// How a command ends.
+pub type Outcome = Result<Answer, Failure>;
+
+/// Runs the call that `words` make.
+pub fn main(words: &[OsString]) -> ExitCode {
+    let (outcome, as_json) = match cli::parse(words) {
+        Ok(call) => {
+            let as_json = call.globals.json;
+            (run(call), as_json)
+        }
+        Err(Stop::Show(text)) => {
+            let text = if Terminal::stdout(cli::wanted_color(words)).color {
+                text.ansi().to_string()
+            } else {
+                text.to_string()
+            };
+            (Ok(Answer::text(text)), false)
+        }
+        Err(Stop::Usage { message, hint }) => (
+            Err(Failure::usage(message).hint(hint)),
+            cli::wants_json(words),
+        ),
+    };
+    finish(outcome, as_json).into()
+}
+
+fn run(call: Call) -> Outcome {
+    let context = Context::new(call.globals);
+    match call.verb {
+        Verb::Task(args) => task::run(&args, &context),
+        Verb::Register(args) => register::run(&args, &context),
+        Verb::Progress(args) => progress::run(&args, &context),
+        Verb::Finding(args) => finding::run(&args, &context),
+        Verb::Status(args) => status::run(&args, &context),
+        Verb::Findings(args) => findings::run(&args, &context),
+        Verb::Reports(args) => reports::run(&args, &context),
+        Verb::Events(args) => events::run(&args, &context),
+        Verb::Import(_) | Verb::Export(_) => {
+            Err(Failure::usage("import and export are on another branch"))
+        }
+        Verb::Doctor(args) => doctor::run(&args, &context),
+        Verb::Config(args) => config::run(&args, &context),
+        Verb::Completions(args) => Ok(completions::run(&args)),
+    }
+}

@@ -1,0 +1,108 @@
+//! `register`: admits an agent.
+
+use std::collections::BTreeMap;
+
+use agentreg::model::rules::Registration;
+use agentreg::model::{Agent, AgentId, Kind, ProcessIdentity, TaskId};
+use agentreg::process;
+use agentreg::store::{AgentsWanted, Done, Error, Store};
+
+use super::context::{self, Context, now, random};
+use super::{Outcome, text};
+use crate::cli::RegisterArgs;
+use crate::cli::value::Parent;
+use crate::output::json::{self, AgentObject, Keyed};
+use crate::output::{Answer, Failure};
+
+/// Six hex digits a second and type run out late; a hundred clashes in a row are no accident.
+const MAX_CLASHES: u32 = 100;
+
+pub fn run(args: &RegisterArgs, context: &Context) -> Outcome {
+    let task = context.task_to_change(None)?;
+    let new = registration(args, &task)?;
+    let store = context.store()?;
+    let done = match args.id {
+        Some(_) => store.register(&task, &new)?,
+        None => register_unused(store, &task, new)?,
+    };
+    let agent = &done.value;
+    let answer = if context.json() {
+        Answer::text(json::document(&Keyed(
+            "agent",
+            AgentObject::new(agent, process::liveness(agent)),
+        )))
+    } else {
+        Answer::lines([&agent.id])
+    };
+    Ok(answer.warn(done.warning.as_ref()))
+}
+
+fn registration(args: &RegisterArgs, task: &TaskId) -> Result<Registration, Failure> {
+    Ok(Registration {
+        id: match &args.id {
+            Some(id) => id.clone(),
+            None => AgentId::generate(&args.agent_type, now(), random()?),
+        },
+        agent_type: args.agent_type.clone(),
+        parent: parent(args, task)?,
+        unique: args.unique,
+        pid: args.pid,
+        process: args.pid.map(running_process).transpose()?,
+        ttl: args.ttl.map(|ttl| ttl.as_secs()),
+        host: Some(process::host_name()),
+        labels: args.labels.iter().cloned().collect::<BTreeMap<_, _>>(),
+        command: None,
+        prompt: args.prompt.as_deref().map(text::prompt).transpose()?,
+    })
+}
+
+/// Registers under an id that was made up, another one if it is taken. An equal registration of another call is a
+/// clash too, though to the store it looks like this one repeated.
+fn register_unused(
+    store: &dyn Store,
+    task: &TaskId,
+    mut new: Registration,
+) -> Result<Done<Agent>, Failure> {
+    for _ in 0..MAX_CLASHES {
+        match store.register(task, &new) {
+            Ok(done) if done.changed => return Ok(done),
+            Ok(_) => {}
+            Err(error) if is_taken(store, task, &new.id, &error) => {}
+            Err(error) => return Err(error.into()),
+        }
+        new.id = AgentId::generate(&new.agent_type, now(), random()?);
+    }
+    Err(Failure::new(Kind::Duplicate, "no unused id was found").hint("give one with --id"))
+}
+
+/// `--unique` refuses as a duplicate as well; only a taken id is worth another try.
+fn is_taken(store: &dyn Store, task: &TaskId, id: &AgentId, error: &Error) -> bool {
+    error.kind() == Kind::Duplicate
+        && store
+            .view(task, AgentsWanted::These(std::slice::from_ref(id)))
+            .is_ok()
+}
+
+fn running_process(pid: u32) -> Result<ProcessIdentity, Failure> {
+    process::identify(pid)
+        .map_err(|error| Failure::io(format_args!("look at process {pid}"), &error))?
+        .ok_or_else(|| {
+            Failure::usage(format!("--pid: there is no process {pid}"))
+                .hint("in a script, --pid $$ is the script itself")
+        })
+}
+
+/// Who registers it: as told, else who I am, if that is an agent of the same task.
+fn parent(args: &RegisterArgs, task: &TaskId) -> Result<Option<AgentId>, Failure> {
+    if let Some(Parent(parent)) = &args.parent {
+        return Ok(parent.clone());
+    }
+    if let Some(me) = &args.agent {
+        return Ok(Some(me.clone()));
+    }
+    let Some(me) = context::agent_variable()? else {
+        return Ok(None);
+    };
+    let mine = context::task_variable()?;
+    Ok(Some(me).filter(|_| mine.is_none_or(|mine| mine == task.as_str())))
+}

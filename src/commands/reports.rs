@@ -1,0 +1,41 @@
+//! `reports`: what agents said of their state, by time.
+
+use agentreg::store::ReportQuery;
+
+use super::context::{Context, now};
+use super::{Outcome, selection};
+use crate::cli::ReportsArgs;
+use crate::output::json::{self, List};
+use crate::output::{Answer, people};
+
+pub fn run(args: &ReportsArgs, context: &Context) -> Outcome {
+    let instead = "did you mean `agentreg progress`, which reports?";
+    let selected = selection::tasks(&args.agents, context, instead)?;
+    let since = args.since.map(|since| since.before(now()));
+    let mut reports = Vec::new();
+    let several = selected.len() > 1;
+    for (task, agents) in selected {
+        reports.extend(
+            context
+                .store()?
+                .reports(&task, &ReportQuery { agents, since })?,
+        );
+    }
+    if several {
+        // Stable: what a task's reports are in order is kept where times are equal.
+        reports.sort_by_key(|report| report.at);
+    }
+    let total = u64::try_from(reports.len()).unwrap_or(u64::MAX);
+    let reports = selection::newest(reports, args.limit);
+    Ok(if context.json() {
+        Answer::text(json::document(&List {
+            key: "reports",
+            items: &reports,
+            total,
+        }))
+    } else if context.quiet() {
+        Answer::nothing()
+    } else {
+        Answer::text(people::reports(&reports, now(), &context.terminal()))
+    })
+}

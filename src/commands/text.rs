@@ -1,0 +1,165 @@
+//! Texts and data from the command line, from standard input, from files, each within its bound.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use agentreg::model::{MAX_DATA, MAX_MESSAGE, MAX_PROMPT};
+use serde_json::Value;
+
+use crate::cli::value::too_long;
+use crate::output::Failure;
+
+/// A line of a log holds the data some levels down, and what is written must be readable again: serde_json reads 128.
+const MAX_DATA_DEPTH: usize = 100;
+
+/// A message or description: the text itself, or standard input if it is `-`.
+pub fn message(text: &str, what: &str) -> Result<String, Failure> {
+    bounded(text, what, MAX_MESSAGE)
+}
+
+/// A prompt, likewise.
+pub fn prompt(text: &str) -> Result<String, Failure> {
+    bounded(text, "a prompt", MAX_PROMPT)
+}
+
+fn bounded(text: &str, what: &str, most: usize) -> Result<String, Failure> {
+    let text = if text == "-" {
+        without_newline(read(io::stdin().lock(), "standard input", what, most + 2)?)
+    } else {
+        text.to_owned()
+    };
+    if text.len() > most {
+        return Err(Failure::usage(too_long(what, text.len(), most).sentence));
+    }
+    Ok(text)
+}
+
+/// A finding's data: JSON itself, `@FILE`, or `-` for standard input.
+pub fn data(argument: &str) -> Result<Value, Failure> {
+    let text = match argument.strip_prefix('@') {
+        _ if argument == "-" => read(io::stdin().lock(), "standard input", "--data", MAX_DATA)?,
+        Some(path) => {
+            let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+            read(file, path, "--data", MAX_DATA)?
+        }
+        None => argument.to_owned(),
+    };
+    if text.len() > MAX_DATA {
+        return Err(Failure::usage(
+            too_long("--data", text.len(), MAX_DATA).sentence,
+        ));
+    }
+    let value = serde_json::from_str(&text).map_err(|error| no_json(argument, &error))?;
+    if depth(&value) > MAX_DATA_DEPTH {
+        return Err(Failure::usage(format!(
+            "--data is nested deeper than {MAX_DATA_DEPTH} levels"
+        )));
+    }
+    Ok(value)
+}
+
+fn no_json(argument: &str, error: &serde_json::Error) -> Failure {
+    let failure = Failure::usage(format!("--data is not JSON: {error}"));
+    if argument.starts_with(['@', '{', '[', '"']) || argument == "-" {
+        failure
+    } else {
+        failure.hint("a string needs double quotes inside, '\"like this\"'; a file is named @FILE")
+    }
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// All there is, as UTF-8. What is longer than `most` is counted but not kept.
+fn read(mut from: impl Read, name: &str, what: &str, most: usize) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    let kept = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    from.by_ref()
+        .take(kept)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(name, &error))?;
+    if bytes.len() > most {
+        let rest =
+            io::copy(&mut from, &mut io::sink()).map_err(|error| unreadable(name, &error))?;
+        let length = bytes.len() + usize::try_from(rest).unwrap_or(usize::MAX);
+        return Err(Failure::usage(too_long(what, length, most).sentence));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        Failure::usage(format!(
+            "{name} is not UTF-8 at byte {}",
+            error.utf8_error().valid_up_to() + 1
+        ))
+    })
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Failure {
+    let failure = Failure::io(format_args!("read {name}"), error);
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::IsADirectory => Failure::usage(failure.message),
+        _ => failure,
+    }
+}
+
+fn without_newline(mut text: String) -> String {
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_json_is_told_by_line_and_column() {
+        let failure = data("{\"a\": 1,\n oops}").unwrap_err();
+        assert!(
+            failure.message.contains("line 2 column 2"),
+            "{}",
+            failure.message
+        );
+        assert!(data("").is_err());
+        assert!(data("nan").is_err());
+        assert_eq!(data("-1").unwrap(), Value::from(-1));
+    }
+
+    #[test]
+    fn data_stays_readable_inside_a_line() {
+        let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        assert!(data(&nested(MAX_DATA_DEPTH)).is_ok());
+        assert!(data(&nested(MAX_DATA_DEPTH + 1)).is_err());
+        assert!(data(&nested(100_000)).is_err());
+    }
+
+    #[test]
+    fn what_is_too_long_is_counted_whole() {
+        let failure = read(&[b'x'; 5000][..], "standard input", "a message", 10).unwrap_err();
+        assert!(
+            failure.message.contains("this one has 5000"),
+            "{}",
+            failure.message
+        );
+        let failure = read(&[b'a', 0xff][..], "standard input", "a message", 10).unwrap_err();
+        assert!(
+            failure.message.contains("not UTF-8 at byte 2"),
+            "{}",
+            failure.message
+        );
+    }
+
+    #[test]
+    fn one_trailing_newline_is_cut() {
+        assert_eq!(without_newline("a\n\n".to_owned()), "a\n");
+        assert_eq!(without_newline("a\r\n".to_owned()), "a");
+        assert_eq!(without_newline("a".to_owned()), "a");
+    }
+}

@@ -1,0 +1,174 @@
+//! How a call ends: its answer on standard output, its warnings or its failure on standard error.
+//!
+//! The only place that writes to either. An answer is one write, so that a reader sees all of it or nothing.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use super::{Exit, escape, json};
+use agentreg::model::{Kind, Rejection};
+use agentreg::store;
+
+/// What a call that succeeded has to say.
+#[derive(Debug)]
+pub struct Answer {
+    text: String,
+    warnings: Vec<String>,
+    exit: Exit,
+}
+
+impl Answer {
+    /// Nothing to say.
+    pub fn nothing() -> Self {
+        Self::text(String::new())
+    }
+
+    /// This text, newlines and all.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            warnings: Vec::new(),
+            exit: Exit::Done,
+        }
+    }
+
+    /// These, one a line.
+    pub fn lines<T: Display>(items: impl IntoIterator<Item = T>) -> Self {
+        let mut text = String::new();
+        for item in items {
+            text.push_str(&item.to_string());
+            text.push('\n');
+        }
+        Self::text(text)
+    }
+
+    /// The same with what went wrong after the commit.
+    #[must_use]
+    pub fn warn(mut self, warning: Option<&store::Error>) -> Self {
+        self.warnings.extend(warning.map(ToString::to_string));
+        self
+    }
+
+    /// The same with another exit code.
+    #[must_use]
+    pub fn exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+}
+
+/// Why a call failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// For scripts.
+    pub kind: Kind,
+    /// One sentence.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Whether the same call may succeed later.
+    pub retryable: bool,
+}
+
+impl Failure {
+    /// A failure that trying again does not mend.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+            retryable: false,
+        }
+    }
+
+    /// The call itself is wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// The system refused `action`.
+    pub fn io(action: impl Display, error: &io::Error) -> Self {
+        Self::new(Kind::Io, format!("cannot {action}: {error}"))
+    }
+
+    /// The same with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        Self {
+            kind: error.kind(),
+            message: error.to_string(),
+            hint: error.hint(),
+            retryable: error.retryable(),
+        }
+    }
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        store::Error::from(rejection).into()
+    }
+}
+
+/// Says how the call ended, and gives what it exits with.
+pub fn finish(outcome: Result<Answer, Failure>, as_json: bool) -> Exit {
+    let ended = outcome.and_then(|answer| {
+        print(&answer.text)?;
+        if !as_json {
+            for warning in &answer.warnings {
+                complain(&format!("agentreg: warning: {}\n", escape(warning)));
+            }
+        }
+        Ok(answer.exit)
+    });
+    ended.unwrap_or_else(|failure| {
+        complain(&if as_json {
+            json::failure(&failure)
+        } else {
+            in_words(&failure)
+        });
+        failure.kind.into()
+    })
+}
+
+fn in_words(failure: &Failure) -> String {
+    let mut text = format!("agentreg: {}\n", escape(&failure.message));
+    if let Some(hint) = &failure.hint {
+        text.push_str(&format!("hint: {}\n", escape(hint)));
+    }
+    text
+}
+
+/// Tells a person that the call waits for a lock.
+pub fn announce_wait(lock: &Path) {
+    if io::stderr().is_terminal() {
+        let lock = lock.display().to_string();
+        complain(&format!(
+            "agentreg: waiting for the lock {}\n",
+            escape(&lock)
+        ));
+    }
+}
+
+/// A reader that has seen enough, as in `status | head`, is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::io("write to standard output", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where standard error cannot be written there is nobody left to tell.
+fn complain(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}

@@ -1,0 +1,253 @@
+//! What `--json` prints. An object has the same keys, in the same order, wherever it appears.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use super::Failure;
+use agentreg::model::{
+    Agent, AgentId, AgentType, Counts, End, Evidence, Finding, Limits, Liveness, Priority,
+    Requirement, SCHEMA, Severity, SeveritySums, Status, Task, TaskId, TaskState, TaskStatus,
+    Timestamp,
+};
+
+/// `body` as one document: its schema first, a newline last.
+pub fn document<T: Serialize>(body: &T) -> String {
+    #[derive(Serialize)]
+    struct Document<'a, T> {
+        schema: u32,
+        #[serde(flatten)]
+        body: &'a T,
+    }
+    line(&Document {
+        schema: SCHEMA,
+        body,
+    })
+}
+
+fn line<T: Serialize>(document: &T) -> String {
+    // What is serialized here has string keys and no path that is not UTF-8.
+    let mut text = serde_json::to_string(document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The line on standard error when a call fails.
+pub fn failure(failure: &Failure) -> String {
+    #[derive(Serialize)]
+    struct Error<'a> {
+        kind: &'static str,
+        message: &'a str,
+        hint: Option<&'a str>,
+        retryable: bool,
+    }
+    document(&Keyed(
+        "error",
+        Error {
+            kind: failure.kind.as_str(),
+            message: &failure.message,
+            hint: failure.hint.as_deref(),
+            retryable: failure.retryable,
+        },
+    ))
+}
+
+/// `{"<key>": value}`.
+pub struct Keyed<T>(pub &'static str, pub T);
+
+impl<T: Serialize> Serialize for Keyed<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(self.0, &self.1)?;
+        map.end()
+    }
+}
+
+/// `{"<key>": [items], "total": n}`.
+pub struct List<'a, T> {
+    /// What is listed.
+    pub key: &'static str,
+    /// The items.
+    pub items: &'a [T],
+    /// How many there are, of which these may be the newest.
+    pub total: u64,
+}
+
+impl<T: Serialize> Serialize for List<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry(self.key, self.items)?;
+        map.serialize_entry("total", &self.total)?;
+        map.end()
+    }
+}
+
+/// An agent.
+#[derive(Serialize)]
+pub struct AgentObject<'a> {
+    id: &'a AgentId,
+    task: &'a TaskId,
+    #[serde(rename = "type")]
+    agent_type: &'a AgentType,
+    parent: Option<&'a AgentId>,
+    depth: u32,
+    status: Status,
+    percent: u8,
+    message: Option<&'a str>,
+    labels: &'a BTreeMap<String, String>,
+    registered_at: Timestamp,
+    updated_at: Timestamp,
+    ended_at: Option<Timestamp>,
+    seq: u64,
+    alive: Liveness,
+    pid: Option<u32>,
+    ttl: Option<u64>,
+    host: Option<&'a str>,
+    command: Option<&'a [String]>,
+    prompt: Option<&'a str>,
+    evidence: Option<&'a Evidence>,
+    end: Option<&'a End>,
+}
+
+impl<'a> AgentObject<'a> {
+    /// The agent, and whether it lives.
+    pub fn new(agent: &'a Agent, alive: Liveness) -> Self {
+        Self {
+            id: &agent.id,
+            task: &agent.task,
+            agent_type: &agent.agent_type,
+            parent: agent.parent.as_ref(),
+            depth: agent.depth,
+            status: agent.status,
+            percent: agent.percent,
+            message: agent.message.as_deref(),
+            labels: &agent.labels,
+            registered_at: agent.registered_at,
+            updated_at: agent.updated_at,
+            ended_at: agent.ended_at,
+            seq: agent.seq,
+            alive,
+            pid: agent.pid,
+            ttl: agent.ttl,
+            host: agent.host.as_deref(),
+            command: agent.command.as_deref(),
+            prompt: agent.prompt.as_deref(),
+            evidence: agent.evidence.as_ref(),
+            end: agent.end.as_ref(),
+        }
+    }
+}
+
+/// A task, without its counts.
+#[derive(Serialize)]
+pub struct TaskObject<'a> {
+    id: &'a TaskId,
+    description: &'a str,
+    status: TaskStatus,
+    priority: Priority,
+    workspace: Option<&'a Path>,
+    created_at: Timestamp,
+    limits: Limits,
+    require_evidence: Requirement,
+}
+
+impl<'a> TaskObject<'a> {
+    /// The task and whether it is open.
+    pub fn new(task: &'a Task, status: TaskStatus) -> Self {
+        Self {
+            id: &task.id,
+            description: &task.description,
+            status,
+            priority: task.priority,
+            workspace: task.workspace.as_deref(),
+            created_at: task.created_at,
+            limits: task.limits,
+            require_evidence: task.require_evidence,
+        }
+    }
+}
+
+/// A task beside its counts: what `task new|show|set|close` answer.
+#[derive(Serialize)]
+pub struct TaskAnswer<'a> {
+    task: TaskObject<'a>,
+    counts: Counts,
+}
+
+impl<'a> From<&'a TaskState> for TaskAnswer<'a> {
+    fn from(state: &'a TaskState) -> Self {
+        Self {
+            task: TaskObject::new(&state.task, state.status),
+            counts: state.counts,
+        }
+    }
+}
+
+/// A task with its counts in it, as lists of tasks hold it.
+#[derive(Serialize)]
+pub struct TaskItem<'a> {
+    #[serde(flatten)]
+    task: TaskObject<'a>,
+    counts: Counts,
+}
+
+impl<'a> From<&'a TaskState> for TaskItem<'a> {
+    fn from(state: &'a TaskState) -> Self {
+        Self {
+            task: TaskObject::new(&state.task, state.status),
+            counts: state.counts,
+        }
+    }
+}
+
+/// A finding.
+#[derive(Serialize)]
+pub struct FindingObject<'a> {
+    seq: u64,
+    at: Timestamp,
+    task: &'a TaskId,
+    agent: &'a AgentId,
+    #[serde(rename = "type")]
+    finding_type: &'a str,
+    severity: Severity,
+    message: &'a str,
+    data: Option<&'a Value>,
+    file: Option<&'a str>,
+    line: Option<u64>,
+}
+
+impl<'a> From<&'a Finding> for FindingObject<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        Self {
+            seq: finding.seq,
+            at: finding.at,
+            task: &finding.task,
+            agent: &finding.agent,
+            finding_type: &finding.finding_type,
+            severity: finding.severity,
+            message: &finding.message,
+            data: finding.data.as_ref(),
+            file: finding.file.as_deref(),
+            line: finding.line,
+        }
+    }
+}
+
+/// Findings, counted.
+#[derive(Serialize)]
+pub struct FindingSums {
+    total: u64,
+    by_severity: SeveritySums,
+}
+
+impl From<SeveritySums> for FindingSums {
+    fn from(by_severity: SeveritySums) -> Self {
+        Self {
+            total: by_severity.total(),
+            by_severity,
+        }
+    }
+}
