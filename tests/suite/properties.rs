@@ -2,7 +2,8 @@
 //!
 //! The real store and a plain model of the rules (`model`, written from the design and not from the program) are given
 //! the same calls. Between the calls files are cut back to what a killed call or a power cut leaves (`interruption`):
-//! that changes nothing of what was acknowledged, for readers at once and for writers after them.
+//! that changes nothing of what was acknowledged, for readers at once and for writers after them, and is no problem to
+//! `doctor`.
 
 mod comparison;
 mod interruption;
@@ -11,6 +12,7 @@ mod names;
 mod operation;
 mod real;
 
+use agentreg::store::Store;
 use agentreg::store::file::FileStore;
 use proptest::prelude::*;
 
@@ -64,6 +66,8 @@ impl Pair {
         }
         if self.model.exists {
             comparison::assert_equal(&self.store, &self.model);
+            let check = self.store.check(false).expect("doctor can look");
+            assert_eq!(check.problems, []);
         }
     }
 
