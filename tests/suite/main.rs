@@ -1,4 +1,5 @@
 //! The integration tests, one binary: every test runs the real program in a home of its own.
 
 mod env;
+mod prefixes;
 mod properties;
