@@ -1,13 +1,15 @@
 //! What each command does: reads what it needs, asks the store for one whole operation, and answers.
 
 pub mod complete;
-mod completions;
+pub mod completions;
 mod config;
 mod context;
 mod doctor;
 mod events;
+mod export;
 mod finding;
 mod findings;
+mod import;
 mod progress;
 mod register;
 mod reports;
@@ -62,10 +64,9 @@ fn run(call: Call) -> Outcome {
         Verb::Findings(args) => findings::run(&args, &context),
         Verb::Reports(args) => reports::run(&args, &context),
         Verb::Events(args) => events::run(&args, &context),
-        Verb::Import(_) | Verb::Export(_) => {
-            Err(Failure::usage("import and export are on another branch"))
-        }
         Verb::Doctor(args) => doctor::run(&args, &context),
+        Verb::Import(args) => import::run(&args, &context),
+        Verb::Export(args) => export::run(&args, &context),
         Verb::Config(args) => config::run(&args, &context),
         Verb::Completions(args) => Ok(completions::run(&args)),
     }

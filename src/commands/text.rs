@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::cli::value::too_long;
 use crate::output::Failure;
 
-/// A line of a log holds the data some levels down, and what is written must be readable again: serde_json reads 128.
+/// A line of a log holds the data some levels down, and what is written must be readable again: `serde_json` reads 128.
 const MAX_DATA_DEPTH: usize = 100;
 
 /// A message or description: the text itself, or standard input if it is `-`.

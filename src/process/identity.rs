@@ -102,16 +102,19 @@ fn started(pid: u32) -> io::Result<Option<u64>> {
         return Ok(None);
     }
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    started_in(&stat).ok_or_else(|| io::Error::other(format!("/proc/{pid}/stat is not understood")))
+    started_in(&stat)
 }
 
-/// Field 22 of proc_pid_stat(5); none in it for a zombie, which has exited but for its parent's asking. The second
+/// Field 22 of `proc_pid_stat(5)`; none in it for a zombie, which has exited but for its parent's asking. The second
 /// field is the command's name, which may hold spaces and parentheses.
-fn started_in(stat: &str) -> Option<Option<u64>> {
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
-    let state = fields.next()?;
-    let started = fields.nth(18)?.parse().ok()?;
-    Some(Some(started).filter(|_| !matches!(state, "Z" | "X" | "x")))
+fn started_in(stat: &str) -> io::Result<Option<u64>> {
+    let behind_name = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let mut fields = behind_name.split_ascii_whitespace();
+    match (fields.next(), fields.nth(18).map(str::parse)) {
+        (Some("Z" | "X" | "x"), _) => Ok(None),
+        (Some(_), Some(Ok(started))) => Ok(Some(started)),
+        _ => Err(io::Error::other("proc_pid_stat(5) is not understood")),
+    }
 }
 
 #[cfg(test)]
@@ -157,9 +160,9 @@ mod tests {
     #[test]
     fn the_start_time_is_found_behind_any_command_name() {
         let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 12345 1 2";
-        assert_eq!(started_in(stat), Some(Some(12_345)));
-        assert_eq!(started_in(&stat.replace(" S ", " Z ")), Some(None));
-        assert_eq!(started_in("7 (a"), None);
+        assert_eq!(started_in(stat).unwrap(), Some(12_345));
+        assert_eq!(started_in(&stat.replace(" S ", " Z ")).unwrap(), None);
+        assert!(started_in("7 (a").is_err());
     }
 
     #[test]

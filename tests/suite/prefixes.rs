@@ -46,8 +46,8 @@ fn small_registry() -> Env {
     }
     progress("b", &["-s", "completed", "all done"]);
     env.task("U");
-    env.agent("U", "a");
-    env.ok(&["progress", "--task", "U", "--agent", "a", "-s", "failed"]);
+    env.agent("U", "u");
+    env.ok(&["progress", "--task", "U", "--agent", "u", "-s", "failed"]);
     env.ok(&["task", "close", "U"]);
     rotate_now(&env.home());
     env.agent("T", "e");
@@ -77,14 +77,16 @@ fn rotate_now(home: &Path) {
         .unwrap();
 }
 
-/// Every `.jsonl` file of a registry.
+/// Every `.jsonl` file of a registry that holds anything.
 fn jsonl_files(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             files.extend(jsonl_files(&path));
-        } else if path.extension().is_some_and(|ext| ext == "jsonl") {
+        } else if path.extension().is_some_and(|ext| ext == "jsonl")
+            && fs::metadata(&path).unwrap().len() > 0
+        {
             files.push(path);
         }
     }
@@ -116,7 +118,7 @@ fn every_prefix_of_every_file_loads_as_it_was_or_is_reported_by_doctor() {
     let whole = Snapshot::take(&store).expect("the whole registry reads");
     assert_eq!(store.check(false).unwrap().problems, []);
     let files = jsonl_files(&home);
-    assert_eq!(files.len(), 12, "{files:?}");
+    assert_eq!(files.len(), 11, "{files:?}");
     for file in files {
         let content = fs::read(&file).unwrap();
         for length in lengths(&content) {
@@ -173,9 +175,10 @@ fn no_command_panics_on_a_file_that_is_cut() {
                 let place = format!("{command:?}, {} cut to {length}: {ran:?}", file.display());
                 assert!(matches!(ran.code, Some(0 | 6)), "{place}");
                 assert!(!ran.stderr.contains("panicked"), "{place}");
+                let said = format!("{}{}", ran.stdout, ran.stderr);
                 assert_eq!(
                     ran.code == Some(6),
-                    ran.stderr.contains("damaged"),
+                    said.contains("damaged") || said.contains("wrong"),
                     "{place}"
                 );
             }

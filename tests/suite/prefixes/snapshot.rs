@@ -56,7 +56,12 @@ impl Snapshot {
         } else if name(file) == "findings" {
             expected.forget_findings(&folder, lines as u64);
         }
-        assert_eq!(*self, expected, "{place}");
+        assert_eq!(self.totals, expected.totals, "{place}");
+        assert_eq!(self.tasks, expected.tasks, "{place}");
+        assert_eq!(self.agents, expected.agents, "{place}");
+        assert_eq!(self.reports, expected.reports, "{place}");
+        assert_eq!(self.findings, expected.findings, "{place}");
+        assert_eq!(self.events, expected.events, "{place}");
     }
 
     fn forget_reports(&mut self, read: &Self, task: &str, agent: &str, last: u64, place: &str) {
@@ -69,9 +74,9 @@ impl Snapshot {
             before.status.is_active() && read.status.is_active(),
             "{place}"
         );
-        let at = before.registered_at;
+        // No two tasks have an agent of one name here.
         self.reports
-            .retain(|report| report.agent != before.id || report.at < at || report.seq <= last);
+            .retain(|report| report.agent != before.id || report.seq <= last);
     }
 
     fn forget_findings(&mut self, task: &str, last: u64) {

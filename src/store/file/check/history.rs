@@ -7,6 +7,7 @@ use super::super::home::{Home, JOURNAL};
 use super::super::jsonl::Backward;
 use super::super::line::{Bad, Commit, decode_checked};
 use super::super::read::journals;
+use super::super::rotate::old_name;
 use super::Found;
 use crate::model::{Agent, AgentId, Change, Counts, Status, Task, TaskId};
 use crate::store::{Error, Result};
@@ -89,6 +90,18 @@ impl History {
                     }
                 }
             }
+        }
+        if let Some((rev, change)) = after
+            && rev != 1
+            && change != Change::Repaired
+            && !history.is_damaged
+        {
+            // A journal begins with the last line of the one before it.
+            found.problem(
+                &home.dir.at(&old_name(rev)),
+                &format!("the history before rev {rev} is missing"),
+            );
+            history.is_damaged = true;
         }
         if after.is_none() && !home.tasks()?.names()?.is_empty() && !history.is_damaged {
             found.problem(
