@@ -162,6 +162,7 @@ pub fn wanted_color(words: &[OsString]) -> ColorChoice {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)] // It writes files of the project, none of a registry.
 mod generated;
 #[cfg(test)]
 mod tests;
