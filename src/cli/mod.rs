@@ -11,6 +11,7 @@ mod look;
 mod machine;
 mod task;
 pub mod value;
+mod words;
 
 use std::ffi::OsString;
 
