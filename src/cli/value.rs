@@ -4,9 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::words::nearest;
-use agentreg::model::{
-    AgentId, MAX_LABEL, Priority, Requirement, Severity, Status, TaskId, Timestamp, parse_duration,
-};
+use agentreg::model::{AgentId, MAX_LABEL, Requirement, TaskId, Timestamp, parse_duration};
 
 /// A value that cannot be read, as a sentence, and what may have been meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
