@@ -7,9 +7,12 @@ mod context;
 mod doctor;
 mod events;
 mod export;
+mod feeds;
 mod finding;
 mod findings;
+mod follow;
 mod import;
+mod output;
 mod progress;
 mod register;
 mod reports;
@@ -17,14 +20,18 @@ mod selection;
 mod status;
 mod task;
 mod text;
+mod wait;
 mod workspace;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use agentreg::model::Agent;
+use agentreg::process;
 use context::Context;
 
 use crate::cli::{self, Call, Stop, Verb};
+use crate::output::json::{self, AgentObject, Keyed};
 use crate::output::{Answer, Failure, Terminal, finish};
 
 /// How a command ends.
@@ -53,6 +60,14 @@ pub fn main(words: &[OsString]) -> ExitCode {
     finish(outcome, as_json).into()
 }
 
+/// What `register` and `progress` answer in JSON.
+fn agent_document(agent: &Agent) -> String {
+    json::document(&Keyed(
+        "agent",
+        AgentObject::new(agent, process::liveness(agent)),
+    ))
+}
+
 fn run(call: Call) -> Outcome {
     let context = Context::new(call.globals);
     match call.verb {
@@ -64,6 +79,8 @@ fn run(call: Call) -> Outcome {
         Verb::Findings(args) => findings::run(&args, &context),
         Verb::Reports(args) => reports::run(&args, &context),
         Verb::Events(args) => events::run(&args, &context),
+        Verb::Wait(args) => wait::run(&args, &context),
+        Verb::Output(args) => output::run(&args, &context),
         Verb::Doctor(args) => doctor::run(&args, &context),
         Verb::Import(args) => import::run(&args, &context),
         Verb::Export(args) => export::run(&args, &context),

@@ -13,13 +13,15 @@ mod exit;
 pub mod json;
 mod layout;
 pub mod people;
+mod printed;
 mod style;
 mod terminal;
 mod tree;
 mod working;
 
-pub use answer::{Answer, Failure, announce_wait, finish, stream};
+pub use answer::{Answer, Failure, announce_wait, finish, nobody_reads, say, stream, warn};
 pub use escape::escape;
 pub use exit::Exit;
+pub use printed::Printed;
 pub use terminal::{ColorChoice, Terminal};
 pub use working::Working;

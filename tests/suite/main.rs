@@ -5,3 +5,5 @@
 
 mod env;
 mod import;
+mod prefixes;
+mod properties;

@@ -121,9 +121,13 @@ pub(crate) fn peek(store: &FileStore, task: &TaskId, wanted: AgentsWanted<'_>) -
 fn look(home: &Home, task: &TaskDir, wanted: AgentsWanted<'_>) -> Result<TaskView> {
     let last = home.last_commit()?;
     let pending = pending(task, last.as_ref())?;
+    let unrecorded = match pending.as_ref().and_then(|commit| commit.agent.as_ref()) {
+        Some(agent) if !task.has_recorded(agent)? => Some(agent),
+        _ => None,
+    };
     let agents = Agents {
         task,
-        pending: pending.as_ref().and_then(|commit| commit.agent.as_ref()),
+        pending: unrecorded,
     };
     Ok(TaskView {
         state: state_with(task, pending.as_ref())?,
