@@ -34,6 +34,8 @@ use crate::cli::{self, Call, Stop, Verb};
 use crate::output::json::{self, AgentObject, Keyed};
 use crate::output::{Answer, Failure, Terminal, finish};
 
+pub use doctor::LOCK_PROOF;
+
 /// How a command ends.
 pub type Outcome = Result<Answer, Failure>;
 

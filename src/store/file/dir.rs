@@ -70,6 +70,13 @@ impl Dir {
         Ok(stat.st_mode & 0o7777)
     }
 
+    /// The number of the file system's kind, as statfs(2) has it.
+    pub(crate) fn file_system(&self) -> Result<i64> {
+        let stat =
+            rustix::fs::fstatfs(&self.fd).map_err(|e| Error::io("look at", &self.path, e))?;
+        Ok(stat.f_type & 0xffff_ffff)
+    }
+
     /// Takes every permission from everyone but the owner.
     pub(crate) fn make_private(&self) -> Result<()> {
         rustix::fs::fchmod(&self.fd, DIR_MODE).map_err(|e| Error::io("protect", &self.path, e))

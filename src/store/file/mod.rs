@@ -10,7 +10,7 @@
 //! | [`agents`], [`tasks`], [`findings`], [`import`] | the operations that write |
 //! | [`read`], [`events`], [`find`] | the operations that only read |
 //! | [`watch`], [`follow`] | waiting for a change, reading on |
-//! | [`check`] | `doctor` |
+//! | [`check`], [`proof`] | `doctor`, and that locks hold |
 
 mod agents;
 mod check;
@@ -26,6 +26,7 @@ mod import;
 mod jsonl;
 mod line;
 mod lock;
+mod proof;
 mod read;
 mod rotate;
 mod task;
@@ -33,6 +34,8 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod watch;
+
+pub use proof::{play as play_lock_proof, prove_locks};
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
