@@ -31,6 +31,8 @@ pub fn run(args: &DoctorArgs, context: &Context) -> Outcome {
         repaired: &'a [Problem],
     }
     let mut check = context.store()?.check(args.repair)?;
+    // No repair gives a file system locks.
+    let mendable = !check.problems.is_empty();
     if args.locks {
         let locks = prove_locks(&context.home()?, &lock_proof)?;
         check.problems.extend(locks.problems);
@@ -47,7 +49,12 @@ pub fn run(args: &DoctorArgs, context: &Context) -> Outcome {
     } else if context.quiet() {
         Answer::nothing()
     } else {
-        Answer::text(people::check(&check, args.repair, &context.terminal()))
+        Answer::text(people::check(
+            &check,
+            args.repair,
+            mendable,
+            &context.terminal(),
+        ))
     };
     Ok(answer.exit(if ok { Exit::Done } else { Exit::Damaged }))
 }

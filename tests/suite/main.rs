@@ -7,3 +7,4 @@ mod env;
 mod import;
 mod prefixes;
 mod properties;
+mod watching;

@@ -6,8 +6,8 @@ use anstyle::Style;
 use crate::output::layout::{Line, wrap};
 use crate::output::{Terminal, style};
 
-/// What a check found; after a `repair` what it mended, and what is still wrong.
-pub fn check(check: &Check, repair: bool, terminal: &Terminal) -> String {
+/// What a check found; after a `repair` what it mended, and what is still wrong. `mendable` if a repair can do something.
+pub fn check(check: &Check, repair: bool, mendable: bool, terminal: &Terminal) -> String {
     let mut out = String::new();
     let (style, glyph, verdict) = match (check.problems.len(), check.repaired.len(), repair) {
         (0, 0, _) => (style::GOOD, "✓", "the registry is sound".to_owned()),
@@ -34,7 +34,7 @@ pub fn check(check: &Check, repair: bool, terminal: &Terminal) -> String {
     for problem in &check.notes {
         entry("note", style::DIM, problem, &mut out, terminal);
     }
-    if !repair && !check.problems.is_empty() {
+    if !repair && mendable {
         let command = Line::new()
             .plain("mend it: ")
             .styled(style::STRONG, "agentreg doctor --repair");

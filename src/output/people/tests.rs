@@ -309,7 +309,7 @@ fn a_check_names_what_is_wrong_and_what_mends_it() {
         repaired: vec![],
     };
     assert_eq!(
-        check(&damaged, false, &TTY),
+        check(&damaged, false, true, &TTY),
         "\
 ✗ 1 problem
 wrong   tasks/nightly/journal.jsonl
@@ -320,7 +320,7 @@ mend it: agentreg doctor --repair
 "
     );
     assert_eq!(
-        check(&damaged, false, &PIPE),
+        check(&damaged, false, true, &PIPE),
         "\
 1 problem
 wrong   tasks/nightly/journal.jsonl: counts 3 active agents, their logs 2
@@ -333,10 +333,12 @@ mend it: agentreg doctor --repair
         repaired: vec![wrong],
         ..damaged.clone()
     };
-    assert!(check(&mended, true, &TTY).starts_with("✓ mended 1 problem\nmended  tasks/nightly/"));
-    assert!(check(&damaged, true, &TTY).starts_with("✗ 1 problem could not be mended\n"));
+    assert!(
+        check(&mended, true, true, &TTY).starts_with("✓ mended 1 problem\nmended  tasks/nightly/")
+    );
+    assert!(check(&damaged, true, true, &TTY).starts_with("✗ 1 problem could not be mended\n"));
     assert_eq!(
-        check(&Check::default(), false, &TTY),
+        check(&Check::default(), false, false, &TTY),
         "✓ the registry is sound\n"
     );
 }
@@ -412,7 +414,7 @@ fn everything_with(text: &str, terminal: &Terminal) -> Vec<String> {
         reports(&reported, now(), terminal),
         self::super::events(&events(), now(), terminal),
         task_page(&view.state, now(), terminal),
-        check(&checked, false, terminal),
+        check(&checked, false, true, terminal),
     ]
 }
 
