@@ -14,7 +14,7 @@ pub fn run(args: &CloseArgs, context: &Context) -> Outcome {
     } else if context.quiet() {
         Answer::nothing()
     } else {
-        Answer::lines([match (done.changed, terminated) {
+        Answer::lines([match (done.changed, terminated.len()) {
             (false, _) => format!("task {task} was closed already"),
             (true, 0) => format!("task {task} closed"),
             (true, 1) => format!("task {task} closed, 1 agent terminated"),

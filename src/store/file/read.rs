@@ -112,6 +112,16 @@ pub(crate) fn view(store: &FileStore, task: &TaskId, wanted: AgentsWanted<'_>) -
     })
 }
 
+/// The active agents as their logs say now. A log that is moved meanwhile is found in the other folder.
+pub(crate) fn active(store: &FileStore, task: &TaskId) -> Result<Vec<Agent>> {
+    let task = FileStore::task_dir(&store.home()?, task)?;
+    let mut active = Vec::new();
+    for id in task.agents_in(Folder::Active)? {
+        active.extend(task.agent(&id)?.filter(|agent| agent.status.is_active()));
+    }
+    Ok(active)
+}
+
 /// The agents of a task, with what is committed and not yet in a log.
 struct Agents<'a> {
     task: &'a TaskDir,
