@@ -52,8 +52,12 @@ fn explain(error: &clap::Error, command: &Command, words: &[OsString]) -> (Strin
                 hint,
             )
         }
-        ErrorKind::MissingSubcommand => {
-            let names: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let names: Vec<_> = command
+                .get_subcommands()
+                .map(Command::get_name)
+                .filter(|name| *name != "help")
+                .collect();
             let hint = format!("the commands are {}", names.join(", "));
             (format!("`{}` needs a command", path(command)), Some(hint))
         }
@@ -100,14 +104,15 @@ fn no_such_option(word: &str, command: &Command) -> (String, Option<String>) {
     let near = nearest(name.trim_start_matches('-'), longs)
         .filter(|_| name.starts_with("--"))
         .map(|near| format!("did you mean --{near}?"));
-    let as_text =
-        takes_text(command).then(|| "to send it as text, give it with -m or after --".to_owned());
-    let hint: Vec<_> = near.into_iter().chain(as_text).collect();
-    (
-        format!("`{}` has no option {name}", path(command)),
-        (!hint.is_empty()).then(|| hint.join(" ")),
-    )
+    let hint = match (near, takes_text(command)) {
+        (Some(near), true) => Some(format!("{near} To send it as text, {AS_TEXT}")),
+        (None, true) => Some(format!("to send it as text, {AS_TEXT}")),
+        (near, false) => near,
+    };
+    (format!("`{}` has no option {name}", path(command)), hint)
 }
+
+const AS_TEXT: &str = "give it with -m or after --";
 
 /// Refuses a text that is more likely a misspelt option.
 pub fn check_text(matches: &ArgMatches, tree: &Command, words: &[OsString]) -> Result<(), Stop> {

@@ -72,7 +72,7 @@ commands! {
 }
 
 fn root() -> Command {
-    let root = Command::new("agentreg")
+    Globals::augment_args(Command::new("agentreg"))
         .version(env!("CARGO_PKG_VERSION"))
         .about("A registry for fleets of headless agents")
         .after_help(
@@ -86,8 +86,6 @@ fn root() -> Command {
         .bin_name("agentreg")
         .no_binary_name(true)
         .subcommand_required(true)
-        .infer_long_args(false);
-    Globals::augment_args(root)
 }
 
 /// The tree of all commands.
@@ -163,5 +161,8 @@ pub fn wanted_color(words: &[OsString]) -> ColorChoice {
     ColorChoice::Auto
 }
 
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)] // It writes files of the project, none of a registry.
+mod generated;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,6 @@
 //! `task new|list|show|set|close`.
+// What stands above an argument is its help, not Markdown.
+#![allow(clippy::doc_markdown)]
 
 use std::path::PathBuf;
 
@@ -30,11 +32,12 @@ pub enum TaskVerb {
 
 /// Open a task and print its id alone
 #[derive(Debug, Args)]
+#[command(override_usage = "agentreg task new [OPTIONS] <DESCRIPTION>")]
 #[command(after_help = "Example:
   AGENTREG_TASK=$(agentreg task new \"Review the parser\" --priority P1 --max-concurrent 8) || exit
   export AGENTREG_TASK")]
 pub struct NewArgs {
-    /// What is to be done; `-` reads it from standard input
+    /// What is to be done; - reads it from standard input
     #[arg(
         id = "text",
         value_name = "DESCRIPTION",
@@ -54,7 +57,7 @@ pub struct NewArgs {
     )]
     pub message: Option<String>,
 
-    /// The task's id [default: `TASK-YYYYMMDD-HHMMSS-<8 hex>`]; a repeated call with equal arguments opens one task
+    /// The task's id [default: TASK-YYYYMMDD-HHMMSS-<8 hex>]; a repeated call with equal arguments opens one task
     #[arg(long, value_name = "ID")]
     pub id: Option<TaskId>,
 
@@ -106,7 +109,7 @@ pub struct ListArgs {
 #[command(after_help = "Example:
   agentreg task show \"$AGENTREG_TASK\" --json | jq .counts.active")]
 pub struct ShowArgs {
-    /// The task, or the beginning of its id [default: `$AGENTREG_TASK`]
+    /// The task, or the beginning of its id [default: $AGENTREG_TASK]
     #[arg(value_name = "TASK", value_parser = value::task_name, add = ArgValueCompleter::new(complete::tasks))]
     pub name: Option<String>,
 }
@@ -116,43 +119,42 @@ pub struct ShowArgs {
 #[command(after_help = "Example:
   agentreg task set \"$AGENTREG_TASK\" --max-concurrent 40 --priority P0")]
 pub struct SetArgs {
-    /// The task [default: `$AGENTREG_TASK`]
+    /// The task [default: $AGENTREG_TASK]
     #[arg(value_name = "TASK", value_parser = value::task_name, add = ArgValueCompleter::new(complete::tasks))]
     pub name: Option<String>,
 
-    /// What is to be done; `-` reads it from standard input
+    /// What is to be done; - reads it from standard input
     #[arg(
         short = 'm',
         long,
         visible_alias = "message",
         value_name = "DESCRIPTION",
-        allow_hyphen_values = true,
-        group = "change"
+        allow_hyphen_values = true
     )]
     pub description: Option<String>,
 
     /// How urgent it is
-    #[arg(long, value_name = "PRIORITY", value_parser = value::PRIORITY, group = "change")]
+    #[arg(long, value_name = "PRIORITY", value_parser = value::PRIORITY)]
     pub priority: Option<Priority>,
 
     /// How many agents it takes, ever: a number or none
-    #[arg(long, value_name = "N", value_parser = value::limit, group = "change")]
+    #[arg(long, value_name = "N", value_parser = value::limit)]
     pub max_agents: Option<Limit>,
 
     /// How many agents may be active at once: a number or none
-    #[arg(long, value_name = "N", value_parser = value::limit, group = "change")]
+    #[arg(long, value_name = "N", value_parser = value::limit)]
     pub max_concurrent: Option<Limit>,
 
     /// How deep agents may register agents
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), group = "change")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_depth: Option<u32>,
 
     /// The directory the agents work in
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, group = "change")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub workspace: Option<PathBuf>,
 
     /// What a completion must show, such as reports=2,findings=1, or none
-    #[arg(long, value_name = "WHAT", value_parser = value::requirement, group = "change")]
+    #[arg(long, value_name = "WHAT", value_parser = value::requirement)]
     pub require_evidence: Option<Requirement>,
 }
 
@@ -161,7 +163,7 @@ pub struct SetArgs {
 #[command(after_help = "Example:
   agentreg task close \"$AGENTREG_TASK\" || agentreg task close \"$AGENTREG_TASK\" --force")]
 pub struct CloseArgs {
-    /// The task [default: `$AGENTREG_TASK`]
+    /// The task [default: $AGENTREG_TASK]
     #[arg(value_name = "TASK", value_parser = value::task_name, add = ArgValueCompleter::new(complete::tasks))]
     pub name: Option<String>,
 

@@ -45,14 +45,15 @@ impl std::error::Error for BadValue {}
 /// The word of `known` that is most like `word`, if one is like it at all.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
+    let likeness = |candidate: &str| {
+        let candidate = candidate.to_lowercase();
+        // Two letters swapped in a short word are one slip, which Jaro and Winkler rate low.
+        let slip = strsim::osa_distance(&word, &candidate) == 1;
+        strsim::jaro_winkler(&word, &candidate).max(if slip { 0.75 } else { 0.0 })
+    };
     known
         .into_iter()
-        .map(|candidate| {
-            (
-                strsim::jaro_winkler(&word, &candidate.to_lowercase()),
-                candidate,
-            )
-        })
+        .map(|candidate| (likeness(candidate), candidate))
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
@@ -278,7 +279,7 @@ pub fn too_long(what: &str, is: usize, most: usize) -> BadValue {
     let known = [(1024 * 1024, "MiB"), (1024, "KiB")];
     let most_named = known
         .iter()
-        .find(|(unit, _)| most >= *unit && most % unit == 0)
+        .find(|(unit, _)| most >= *unit && most.is_multiple_of(*unit))
         .map_or(String::new(), |(unit, name)| {
             format!(" ({} {name})", most / unit)
         });

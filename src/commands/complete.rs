@@ -46,7 +46,7 @@ pub fn registration(shell: &str) -> String {
 /// The open tasks.
 pub fn tasks(current: &OsStr) -> Vec<CompletionCandidate> {
     let open = || {
-        let context = context()?;
+        let context = context();
         let (_, open) = context.store().ok()?.tasks(Scope::Open).ok()?;
         Some(open)
     };
@@ -64,7 +64,7 @@ pub fn tasks(current: &OsStr) -> Vec<CompletionCandidate> {
 /// The agents of the task that the line or the environment names, else of all open ones.
 pub fn agents(current: &OsStr) -> Vec<CompletionCandidate> {
     let listed = || {
-        let context = context()?;
+        let context = context();
         let store = context.store().ok()?;
         let named = task_on_the_line().or_else(|| context.task_name(None).ok().flatten());
         let tasks = match named {
@@ -108,9 +108,9 @@ fn open_tasks(store: &dyn Store) -> Option<Vec<TaskId>> {
 }
 
 /// The registry as the line being typed names it.
-fn context() -> Option<Context> {
+fn context() -> Context {
     let home = option_on_the_line("--home").map(Into::into);
-    Some(Context::new(cli::Globals::unspoken(home, LOCK_TIMEOUT)))
+    Context::new(cli::Globals::unspoken(home, LOCK_TIMEOUT))
 }
 
 fn task_on_the_line() -> Option<String> {

@@ -21,15 +21,12 @@ pub fn tasks(names: &[String], context: &Context, instead: &str) -> Result<Vec<S
     let task = context.task_to_read(None)?;
     let store = context.store()?;
     if names.is_empty() {
-        return Ok(match task {
-            Some(task) => vec![(task, Vec::new())],
-            None => {
-                let (_, open) = store.tasks(Scope::Open)?;
-                open.into_iter()
-                    .map(|state| (state.task.id, Vec::new()))
-                    .collect()
-            }
-        });
+        if let Some(task) = task {
+            return Ok(vec![(task, Vec::new())]);
+        }
+        let (_, open) = store.tasks(Scope::Open)?;
+        let all = open.into_iter().map(|state| (state.task.id, Vec::new()));
+        return Ok(all.collect());
     }
     let mut selected = BTreeMap::<TaskId, Vec<AgentId>>::new();
     for name in names {

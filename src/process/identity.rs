@@ -139,7 +139,7 @@ fn started(pid: u32) -> io::Result<Option<u64>> {
     Ok(found.map(|found| found.started))
 }
 
-/// What proc_pid_stat(5) tells of a process.
+/// What `proc_pid_stat(5)` tells of a process.
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     /// In clock ticks since boot.
