@@ -8,6 +8,7 @@ mod error;
 pub mod file;
 mod lease;
 mod query;
+mod watch;
 
 pub use error::{Error, Holder};
 pub use lease::{Lease, LeaseState};
@@ -15,6 +16,7 @@ pub use query::{
     AgentsWanted, Check, EventQuery, FindingQuery, Import, ImportedAgent, Problem, ReportQuery,
     Scope,
 };
+pub use watch::{Watched, Watcher};
 
 use std::fs::File;
 
@@ -163,6 +165,9 @@ pub trait Store {
     /// written.
     fn import(&self, import: Import<'_>, progress: &dyn Fn(u64))
     -> Result<Option<Done<TaskState>>>;
+
+    /// Watches `scope`; a task in it that is not there is `not_found`.
+    fn watcher(&self, scope: &[Watched<'_>]) -> Result<Box<dyn Watcher>>;
 
     /// Checks every invariant by recounting everything; with `repair` mends what is wrong.
     fn check(&self, repair: bool) -> Result<Check>;

@@ -3,7 +3,7 @@
 //! no error comes without its path. An interrupted call (EINTR) is made again.
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
@@ -47,6 +47,11 @@ impl Dir {
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(Error::io("open", path, errno)),
         }
+    }
+
+    /// Its number among this process's open files.
+    pub(crate) fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
     }
 
     /// Where it was when it was opened.

@@ -10,6 +10,7 @@
 //! | [`agents`], [`tasks`], [`findings`], [`import`] | the operations that write |
 //! | [`lease`] | what an agent's supervisor holds |
 //! | [`read`], [`find`] | the operations that only read |
+//! | [`watch`] | waiting for a change |
 //! | [`check`] | `doctor` |
 
 mod agents;
@@ -31,6 +32,7 @@ mod task;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -41,7 +43,7 @@ use self::lock::Patience;
 use self::task::{TaskDir, TaskGuard};
 use super::{
     AgentsWanted, Check, Done, Error, EventQuery, FindingQuery, Import, Lease, LeaseState,
-    ReportQuery, Result, Scope, Store, TaskView,
+    ReportQuery, Result, Scope, Store, TaskView, Watched, Watcher,
 };
 use crate::model::rules::{Registration, Update};
 use crate::model::{
@@ -286,6 +288,10 @@ impl Store for FileStore {
         progress: &dyn Fn(u64),
     ) -> Result<Option<Done<TaskState>>> {
         import::import(self, import, progress)
+    }
+
+    fn watcher(&self, scope: &[Watched<'_>]) -> Result<Box<dyn Watcher>> {
+        Ok(Box::new(watch::watcher(self, scope)?))
     }
 
     fn check(&self, repair: bool) -> Result<Check> {
