@@ -1,11 +1,11 @@
 //! `status`: where the fleet, or a task, stands.
 
 use agentreg::model::{Agent, Counts, Status, TaskId, Totals};
-use agentreg::process;
 use agentreg::store::{AgentsWanted, Scope, TaskView};
 use serde::Serialize;
 
 use super::Outcome;
+use super::alive::alive;
 use super::context::{Context, no_task, now};
 use crate::cli::StatusArgs;
 use crate::output::json::{self, AgentObject, FindingSums, TaskItem, TaskObject};
@@ -59,10 +59,11 @@ fn of_task(args: &StatusArgs, context: &Context, task: &TaskId) -> Outcome {
         agents: Vec<AgentObject<'a>>,
         findings: FindingSums,
     }
-    let mut view = context.store()?.view(task, wanted(args))?;
+    let store = context.store()?;
+    let mut view = store.view(task, wanted(args))?;
     filter(&mut view, args);
     Ok(if context.json() {
-        let object = |agent| AgentObject::new(agent, process::liveness(agent));
+        let object = |agent| AgentObject::new(agent, alive(store, agent));
         Answer::text(json::document(&Page {
             task: TaskObject::new(&view.state.task, view.state.status),
             counts: view.state.counts,
@@ -74,7 +75,7 @@ fn of_task(args: &StatusArgs, context: &Context, task: &TaskId) -> Outcome {
     } else {
         Answer::text(people::task_status(
             &view,
-            &process::liveness,
+            &|agent| alive(store, agent),
             args.tree,
             now(),
             &context.terminal(),

@@ -48,6 +48,11 @@ pub fn liveness(agent: &Agent) -> Liveness {
     }
 }
 
+/// Whether the process lives, or lived, under the kernel that runs now.
+pub fn is_this_boot(process: &ProcessIdentity) -> bool {
+    boot().is_ok_and(|boot| boot == process.boot)
+}
+
 /// What became of a process that somebody wrote down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {

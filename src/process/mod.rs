@@ -23,23 +23,23 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 pub use guardian::Guardian;
-pub use identity::{host_name, identify, liveness};
+pub use identity::{host_name, identify, is_this_boot, liveness};
 pub use signals::{Signals, die_of};
 pub use start::Waiting;
 pub use supervise::{Ended, Supervisor};
 pub use terminate::Target;
 
 /// The file this process runs, also where another has taken its name.
-const THIS_PROGRAM: &str = "/proc/self/exe";
+pub const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// The program that starts a supervisor of its own session, by this name.
 pub const SUPERVISOR: &str = "agentreg-supervisor";
 
 /// Runs one of the parts that this program plays under another name; none if it was called to be itself.
-pub fn part(words: &mut dyn Iterator<Item = OsString>) -> Option<ExitCode> {
-    match words.next()?.to_str()? {
+pub fn part(name: &str, words: &[OsString]) -> Option<ExitCode> {
+    match name {
         guardian::NAME => Some(guardian::main()),
-        start::NAME => Some(start::main(&words.collect::<Vec<_>>())),
+        start::NAME => Some(start::main(words)),
         _ => None,
     }
 }

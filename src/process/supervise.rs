@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, waitid};
 
+use super::group;
 use super::guardian::Guardian;
 use super::signals::Signals;
 use super::terminal::{Terminal, is_orphaned};
-use super::group;
 
 /// How often a guardian that died is replaced.
 const MOST_GUARDIANS: u32 = 8;
@@ -92,17 +92,19 @@ impl<'a> Supervisor<'a> {
             for signal in signals.take() {
                 self.hear(signal);
             }
-            while let Some(stop) = self.look(WaitIdOptions::STOPPED)? {
-                self.follow(stop.stopping_signal().and_then(Signal::from_named_raw));
+            let seen = self.peek()?;
+            if let Some(stop) = seen.as_ref().and_then(WaitIdStatus::stopping_signal) {
+                self.look(WaitIdOptions::STOPPED)?;
+                self.follow(Signal::from_named_raw(stop));
+                continue;
             }
             self.keep_time();
-            let exit = self.look(WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
-            if let Some(exit) = &exit
+            if let Some(exit) = &seen
                 && (!self.is_told() || self.clock == Clock::Killed || group::is_gone(self.command))
             {
                 return Ok(self.ended(exit));
             }
-            self.sleep(signals, exit.is_some())?;
+            self.sleep(signals, seen.is_some())?;
         }
     }
 
@@ -112,6 +114,12 @@ impl<'a> Supervisor<'a> {
             guardian.dismiss();
         }
         let _ = self.look(WaitIdOptions::EXITED);
+    }
+
+    /// What became of the command, which stays to be asked for. Asked only for stops the system denies that there is a
+    /// command once it has exited.
+    fn peek(&self) -> io::Result<Option<WaitIdStatus>> {
+        self.look(WaitIdOptions::EXITED | WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT)
     }
 
     fn look(&self, options: WaitIdOptions) -> io::Result<Option<WaitIdStatus>> {

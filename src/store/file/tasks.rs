@@ -9,8 +9,8 @@ use super::task::{FINDINGS, Folder, JOURNAL, LEASES, OUTPUT, TaskDir, TaskGuard}
 use super::{FileStore, agents, document, read};
 use crate::model::rules::{self, Closing};
 use crate::model::{
-    Agent, AgentId, Change, Counts, End, EndHow, Kind, NewTask, Rejection, SeveritySums, Status, Task,
-    TaskChange, TaskId, TaskState, TaskStatus, Totals,
+    Agent, AgentId, Change, Counts, End, EndHow, Kind, NewTask, Rejection, SeveritySums, Status,
+    Task, TaskChange, TaskId, TaskState, TaskStatus, Totals,
 };
 use crate::store::{AgentsWanted, Done, Error, Result, Store};
 
