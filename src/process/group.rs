@@ -52,7 +52,7 @@ fn has_living(group: Pid) -> Option<bool> {
     Some(false)
 }
 
-/// Field 5 of proc_pid_stat(5), the group, of a process that has not exited.
+/// Field 5 of `proc_pid_stat(5)`, the group, of a process that has not exited.
 fn living_in(stat: &str) -> Option<i32> {
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
     let state = fields.next()?;

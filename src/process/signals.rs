@@ -42,7 +42,7 @@ impl Signals {
             .filter(|signal| ignored >> (signal - 1) & 1 == 0)
             .chain([Signal::CHILD.as_raw()]);
         Ok(Self {
-            delivery: SignalDelivery::with_pipe(read, write, SignalOnly::default(), heard)?,
+            delivery: SignalDelivery::with_pipe(read, write, SignalOnly, heard)?,
         })
     }
 

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, waitid};
 use super::group;
 use super::guardian::Guardian;
 use super::signals::Signals;
-use super::terminal::{Terminal, is_orphaned};
+use super::terminal::{Terminal, is_orphaned, pass_on};
 
 /// How often a guardian that died is replaced.
 const MOST_GUARDIANS: u32 = 8;
@@ -139,7 +139,7 @@ impl<'a> Supervisor<'a> {
                 .and_then(Signal::from_named_raw)
                 .filter(|signal| matches!(*signal, Signal::INT | Signal::QUIT));
             if let Some(signal) = typed.filter(|_| was_handed) {
-                terminal.pass_on(signal);
+                pass_on(signal);
             }
         }
         Ended {
@@ -185,7 +185,7 @@ impl<'a> Supervisor<'a> {
         match &mut self.terminal {
             Some(terminal) if was_handed || wants_terminal => {
                 terminal.take_back(self.command);
-                terminal.pass_on(Signal::STOP);
+                pass_on(Signal::STOP);
             }
             _ => {
                 let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);

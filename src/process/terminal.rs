@@ -56,11 +56,6 @@ impl Terminal {
         }
     }
 
-    /// Does to this process's own group what the terminal did to the command's alone.
-    pub fn pass_on(&self, signal: Signal) {
-        let _ = kill_current_process_group(signal);
-    }
-
     /// Whoever is in the background is stopped for this unless the signal is blocked.
     fn give(&self, group: Pid) -> bool {
         let mut stop = SigSet::empty();
@@ -72,6 +67,11 @@ impl Terminal {
         let _ = before.thread_set_mask();
         given
     }
+}
+
+/// Does to this process's own group what the terminal did to the command's alone.
+pub fn pass_on(signal: Signal) {
+    let _ = kill_current_process_group(signal);
 }
 
 /// Whether nobody would continue this process's group if it were stopped: no member has a parent elsewhere in the

@@ -5,5 +5,6 @@
 
 mod env;
 mod import;
+mod live;
 mod prefixes;
 mod properties;
