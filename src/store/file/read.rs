@@ -121,7 +121,12 @@ pub(crate) fn active(store: &FileStore, task: &TaskId) -> Result<Vec<Agent>> {
     let task = FileStore::task_dir(&store.home()?, task)?;
     let mut active = Vec::new();
     for id in task.agents_in(Folder::Active)? {
-        active.extend(task.agent(&id)?.filter(|agent| agent.status.is_active()));
+        // One that is being registered has a log before it has a line.
+        let line = task.log(&id, Access::Read)?.and_then(|log| log.tail.last);
+        active.extend(
+            line.map(|line| line.agent)
+                .filter(|agent| agent.status.is_active()),
+        );
     }
     Ok(active)
 }
