@@ -5,5 +5,6 @@
 
 mod env;
 mod import;
+mod power_cut;
 mod prefixes;
 mod properties;

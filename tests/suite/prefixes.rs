@@ -186,3 +186,57 @@ fn no_command_panics_on_a_file_that_is_cut() {
         fs::write(&file, &content).unwrap();
     }
 }
+
+#[test]
+fn repair_mends_whatever_was_cut_or_is_gone() {
+    let env = small_registry();
+    for file in jsonl_files(&env.home()) {
+        let content = fs::read(&file).unwrap();
+        let ends = content
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == b'\n');
+        let cuts = ends
+            .map(|(end, _)| Some(end + 1))
+            .chain([None, Some(0), Some(20)]);
+        for cut in cuts {
+            let copy = Env::new();
+            copy_tree(&env.home(), &copy.home());
+            let damaged = copy.home().join(file.strip_prefix(env.home()).unwrap());
+            match cut {
+                Some(length) => fs::write(&damaged, &content[..length]).unwrap(),
+                None => fs::remove_file(&damaged).unwrap(),
+            }
+            let place = format!("{} cut to {cut:?}", file.display());
+            let store = FileStore::new(Options::new(copy.home()));
+            store.check(true).expect(&place);
+            let check = store.check(false).expect(&place);
+            assert_eq!(check.problems, [], "{place}");
+            let again = store.check(true).expect(&place);
+            assert_eq!(again.repaired, [], "{place}: it was mended already");
+            let read = Snapshot::take(&store).expect(&place);
+            read.assert_adds_up(&place);
+            copy.ok(&["register", "--task", "T", "--type", "coder", "--id", "new"]);
+            assert_eq!(
+                store.check(false).unwrap().problems,
+                [],
+                "{place}, then written to"
+            );
+        }
+    }
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (from, name) = entry
+            .map(|entry| (entry.path(), entry.file_name()))
+            .unwrap();
+        if from.is_dir() {
+            copy_tree(&from, &to.join(name));
+        } else {
+            fs::copy(&from, to.join(name)).unwrap();
+        }
+    }
+}
