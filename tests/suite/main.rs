@@ -3,6 +3,7 @@
 // The tests play the user, and the vandal.
 #![allow(clippy::disallowed_methods)]
 
+mod bad_input;
 mod env;
 mod import;
 mod power_cut;
