@@ -3,9 +3,11 @@
 // The tests play the user, and the vandal.
 #![allow(clippy::disallowed_methods)]
 
+mod agents;
 mod bad_input;
 mod env;
 mod import;
+mod json;
 mod power_cut;
 mod prefixes;
 mod properties;
