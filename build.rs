@@ -25,17 +25,28 @@ fn main() {
     println!("cargo::rerun-if-env-changed=AGENTREG_DYNAMIC");
     let is_native = env::var("HOST") == env::var("TARGET");
     let is_glibc = is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu");
-    let is_static_already = env::var("CARGO_CFG_TARGET_FEATURE").is_ok_and(|all| all.contains("crt-static"));
+    let is_static_already =
+        env::var("CARGO_CFG_TARGET_FEATURE").is_ok_and(|all| all.contains("crt-static"));
     let is_unwanted = env::var_os("AGENTREG_DYNAMIC").is_some();
     if !is_native || !is_glibc || is_static_already || is_unwanted {
         return;
     }
-    let Some(out) = env::var_os("OUT_DIR").map(PathBuf::from) else { return };
-    let Some(found) = LIBRARIES.iter().map(|(_, library)| find(library)).collect::<Option<Vec<_>>>() else {
+    let Some(out) = env::var_os("OUT_DIR").map(PathBuf::from) else {
+        return;
+    };
+    let Some(found) = LIBRARIES
+        .iter()
+        .map(|(_, library)| find(library))
+        .collect::<Option<Vec<_>>>()
+    else {
         return;
     };
     let mut names = LIBRARIES.iter().map(|(name, _)| out.join(name));
-    if names.by_ref().zip(&found).all(|(name, library)| stand_in(&name, library).is_ok()) {
+    if names
+        .by_ref()
+        .zip(&found)
+        .all(|(name, library)| stand_in(&name, library).is_ok())
+    {
         println!("cargo::rustc-link-arg-bins=-L{}", out.display());
         println!("cargo::rustc-link-arg-bins=-static");
         println!("cargo::rustc-link-arg-bins=-no-pie");
@@ -53,8 +64,13 @@ fn stand_in(name: &Path, library: &Path) -> io::Result<()> {
 
 /// Where the C compiler, which links, finds a library; none if it does not.
 fn find(library: &str) -> Option<PathBuf> {
-    let asked = Command::new("cc").arg(format!("-print-file-name={library}")).output().ok()?;
+    let asked = Command::new("cc")
+        .arg(format!("-print-file-name={library}"))
+        .output()
+        .ok()?;
     let path = String::from_utf8(asked.stdout).ok()?;
     let path = Path::new(path.trim());
-    path.is_absolute().then(|| path.to_owned()).filter(|path| path.exists())
+    path.is_absolute()
+        .then(|| path.to_owned())
+        .filter(|path| path.exists())
 }
