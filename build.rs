@@ -5,6 +5,8 @@
 //! then neither a plain `cargo build` nor `cargo install` gets it. The linker's own `-static` reaches both. Nothing is
 //! written but into `OUT_DIR`. `AGENTREG_DYNAMIC=1` leaves it out.
 
+#![allow(clippy::disallowed_methods)]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};

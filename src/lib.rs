@@ -1,4 +1,58 @@
-//! agentreg
+//! A registry for fleets of headless agents: what they are, how far they are, what they found. One call an update, no
+//! daemon; whatever is killed, nothing acknowledged is lost and the counts are right.
+//!
+//! This crate is the registry as a library; the `agentreg` command stands on it.
+//!
+//! # The parts, and which way they depend
+//!
+//! ```text
+//! main → cli → commands → { store, process, output } → model
+//! ```
+//!
+//! * [`model`] is pure: ids, statuses, transitions, limits, counts. Nothing in it reads a clock, a file or a terminal;
+//!   times and ids are arguments. Its [`rules`](model::rules) decide; they have no effect and may be run again.
+//! * [`store`] is one trait of whole operations, [`store::Store`]: what somebody wants goes in, a rule decides on what was
+//!   read under the locks, what was applied comes out. [`store::file::FileStore`] is the registry in a directory. It owns
+//!   every lock, path and sync, and prints nothing.
+//! * [`process`] knows what tells one process from another.
+//! * [`orchestrator`] reads the workspaces of the registry that this one replaces.
+//! * `cli` (the command line as types), `commands` (one file a verb) and `output` (the only place that writes to a
+//!   terminal, and escapes what agents wrote) belong to the command, not to the library.
+//!
+//! # The invariants
+//!
+//! 1. An agent is counted once in its task and once in the machine's totals, and
+//!    `spawned = active + completed + failed + terminated` in both, always. One line of the global journal holds both
+//!    counts, so they cannot disagree.
+//! 2. An operation that returned is on disk. One that failed changed nothing, or says that it cannot know.
+//! 3. The task's lock is taken before the global one, by type. Nobody waits for any lock while holding the global one.
+//! 4. Every prefix of what a call writes is a state that the next call understands and finishes.
+//! 5. What a call costs does not depend on how many agents there are: files are read from their end.
+//!
+//! # How a change is made durable
+//!
+//! The protocol is in `store/file/commit.rs`, with its states in a table; `tests/protocol` checks it as a model, with
+//! processes that die at every step and power cuts that lose every subset of what was not synced. The model asked for
+//! more than the first design had, and it is built so:
+//!
+//! * Every line of an agent's log carries the `rev` of the agent's last lifecycle change, reports too. Otherwise a power
+//!   cut that loses only the mark in the task's journal makes a redo write the registration over later reports.
+//! * A task's opening counts as applied only when its directory has its own name: a power cut can keep the mark and lose
+//!   the rename.
+//! * A redo, and the sync of another task's mark, write the same bytes once more before they sync. After a sync that
+//!   failed Linux takes the pages for clean, and a second sync waits for nothing.
+//! * When the sync of a commit fails its line is cut off and the cut is synced, or a power cut brings it back.
+//! * Only the global journal is read strictly. A task's marks may wait unsynced side by side, so a lost page, which reads
+//!   as zeros, can lie between them; the global journal has what it held.
+//! * A gap in an agent's `seq` just before a line that the journal restored is a report that was never acknowledged.
+//!
+//! # Where it ends
+//!
+//! A process that is stopped, not killed, while it holds the global lock holds up the lifecycle changes of the machine
+//! (never reports or findings of other tasks) until it goes on or is killed; the error names it. A report or finding whose
+//! call was killed before it returned may be there or not, so a retry may record it twice.
+
 pub mod model;
+pub mod orchestrator;
 pub mod process;
 pub mod store;

@@ -1,5 +1,7 @@
 //! The `agentreg` command.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 mod cli;
 mod commands;
 mod output;

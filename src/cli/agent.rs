@@ -1,4 +1,6 @@
 //! `register`, `progress` and `finding`: what agents call.
+// What stands above an argument is its help, not Markdown.
+#![allow(clippy::doc_markdown)]
 
 use std::time::Duration;
 
@@ -19,15 +21,15 @@ pub struct RegisterArgs {
     #[arg(short = 't', long = "type", value_name = "TYPE")]
     pub agent_type: AgentType,
 
-    /// The agent's id [default: `<type>-HHMMSS-<6 hex>`]; a repeated call with equal arguments registers one agent
+    /// The agent's id [default: <type>-HHMMSS-<6 hex>]; a repeated call with equal arguments registers one agent
     #[arg(long, value_name = "ID")]
     pub id: Option<AgentId>,
 
-    /// The agent that registers it, or none [default: `--agent`]
+    /// The agent that registers it, or none [default: --agent]
     #[arg(long, value_name = "AGENT", value_parser = value::parent, add = ArgValueCompleter::new(complete::agents))]
     pub parent: Option<value::Parent>,
 
-    /// Who I am, the parent [default: `$AGENTREG_AGENT` if its task is the same]
+    /// Who I am, the parent [default: $AGENTREG_AGENT if its task is the same]
     #[arg(long, value_name = "AGENT", value_parser = value::agent_id, add = ArgValueCompleter::new(complete::agents))]
     pub agent: Option<AgentId>,
 
@@ -43,7 +45,7 @@ pub struct RegisterArgs {
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = value::label)]
     pub labels: Vec<(String, String)>,
 
-    /// What it is asked to do; `-` reads it from standard input
+    /// What it is asked to do; - reads it from standard input
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub prompt: Option<String>,
 
@@ -53,14 +55,16 @@ pub struct RegisterArgs {
 }
 
 /// Report where an agent stands
-///
-/// What is left out stays, and `running` becomes `working`. A completion without a percent is 100.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(
+    after_help = "What is left out stays, and running becomes working. A completion without a percent is 100.
+
+Example:
   agentreg progress -p 40 \"lexer reviewed, parser next\"
-  agentreg progress -s completed \"reviewed 12 files\"")]
+  agentreg progress -s completed \"reviewed 12 files\""
+)]
 pub struct ProgressArgs {
-    /// What it says; `-` reads it from standard input
+    /// What it says; - reads it from standard input
     #[arg(id = "text", value_name = "MESSAGE", allow_hyphen_values = true)]
     pub text: Option<String>,
 
@@ -82,17 +86,18 @@ pub struct ProgressArgs {
     #[arg(short, long, value_name = "PERCENT", value_parser = value::percent, allow_negative_numbers = true)]
     pub percent: Option<u8>,
 
-    /// Who I am [default: `$AGENTREG_AGENT`]
+    /// Who I am [default: $AGENTREG_AGENT]
     #[arg(long, value_name = "AGENT", value_parser = value::agent_id, add = ArgValueCompleter::new(complete::agents))]
     pub agent: Option<AgentId>,
 }
 
 /// Share a finding with the other agents of the task
 #[derive(Debug, Args)]
+#[command(override_usage = "agentreg finding [OPTIONS] <MESSAGE>")]
 #[command(after_help = "Example:
   agentreg finding -t issue -s high --file src/parser.rs --line 42 \"unbounded recursion\"")]
 pub struct FindingArgs {
-    /// What was found; `-` reads it from standard input
+    /// What was found; - reads it from standard input
     #[arg(
         id = "text",
         value_name = "MESSAGE",
@@ -120,7 +125,7 @@ pub struct FindingArgs {
     #[arg(short, long, value_name = "SEVERITY", default_value = "low", value_parser = value::SEVERITY)]
     pub severity: Severity,
 
-    /// Anything more, for programs: JSON, `@FILE` or `-` for standard input
+    /// Anything more, for programs: JSON, @FILE or - for standard input
     #[arg(long, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
     pub data: Option<String>,
 
@@ -132,7 +137,7 @@ pub struct FindingArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), requires = "file")]
     pub line: Option<u64>,
 
-    /// Who I am [default: `$AGENTREG_AGENT`]
+    /// Who I am [default: $AGENTREG_AGENT]
     #[arg(long, value_name = "AGENT", value_parser = value::agent_id, add = ArgValueCompleter::new(complete::agents))]
     pub agent: Option<AgentId>,
 }

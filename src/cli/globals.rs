@@ -1,4 +1,6 @@
 //! The options that every command has.
+// What stands above an argument is its help, not Markdown.
+#![allow(clippy::doc_markdown)]
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,11 +16,11 @@ use crate::output::ColorChoice;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Globals {
-    /// The registry's directory [default: `$AGENTREG_HOME`, else `$XDG_STATE_HOME/agentreg`, else `~/.local/state/agentreg`]
+    /// The registry's directory [default: $AGENTREG_HOME, else $XDG_STATE_HOME/agentreg, else ~/.local/state/agentreg]
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub home: Option<PathBuf>,
 
-    /// The task [default: `$AGENTREG_TASK`]
+    /// The task [default: $AGENTREG_TASK]
     // The id differs from the positional TASK of some commands.
     #[arg(id = "global_task", long = "task", global = true, value_name = "TASK",
         value_parser = value::task_name, add = ArgValueCompleter::new(complete::tasks))]

@@ -1,4 +1,6 @@
 //! `status`, `findings`, `reports` and `events`: what people and CI call.
+// What stands above an argument is its help, not Markdown.
+#![allow(clippy::doc_markdown)]
 
 use clap::Args;
 use clap_complete::ArgValueCompleter;
@@ -8,14 +10,17 @@ use crate::commands::complete;
 use agentreg::model::{Severity, Status};
 
 /// Show where the fleet, or a task, stands
-///
-/// Without a task: the totals and every open task. With one: its counts, its active agents and the last to end.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(
+    after_help = "Without a task: the totals and every open task. With one: its counts, its active agents and the
+last to end.
+
+Example:
   agentreg status \"$AGENTREG_TASK\" --tree
-  agentreg status -q --only failed | while read -r agent; do agentreg reports \"$agent\"; done")]
+  agentreg status -q --only failed | while read -r agent; do agentreg reports \"$agent\"; done"
+)]
 pub struct StatusArgs {
-    /// The task, or the beginning of its id [default: `$AGENTREG_TASK`]
+    /// The task, or the beginning of its id [default: $AGENTREG_TASK]
     #[arg(value_name = "TASK", value_parser = value::task_name, add = ArgValueCompleter::new(complete::tasks))]
     pub name: Option<String>,
 
@@ -37,10 +42,10 @@ pub struct StatusArgs {
 }
 
 /// List what agents found, oldest first
-///
-/// Without a task: of all open ones.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Without a task: of all open ones.
+
+Example:
   agentreg findings --min-severity high --since 1h --json | jq -r '.findings[].message'")]
 pub struct FindingsArgs {
     /// Of these agents only; the beginning of an id will do
@@ -74,10 +79,10 @@ pub struct FindingsArgs {
 }
 
 /// List the agents' reports by time
-///
-/// Without a task: of all open ones.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Without a task: of all open ones.
+
+Example:
   agentreg reports --since 10m --limit 20")]
 pub struct ReportsArgs {
     /// Of these agents only; the beginning of an id will do

@@ -1,4 +1,6 @@
 //! `doctor`, `import`, `export`, `config` and `completions`: what concerns the whole machine.
+// What stands above an argument is its help, not Markdown.
+#![allow(clippy::doc_markdown)]
 
 use std::path::PathBuf;
 
@@ -10,10 +12,10 @@ use crate::commands::complete;
 
 /// Check the registry by recounting everything
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  agentreg doctor || agentreg doctor --repair
+#[command(after_help = "It exits 6 while something is wrong.
 
-It exits 6 while something is wrong.")]
+Example:
+  agentreg doctor || agentreg doctor --repair")]
 pub struct DoctorArgs {
     /// Mend what is wrong
     #[arg(long)]
@@ -24,7 +26,6 @@ pub struct DoctorArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   agentreg import ~/orchestrator/workspace --json | jq '.differences'")]
-#[allow(dead_code)]
 pub struct ImportArgs {
     /// The workspace: the directory of the tasks
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -35,18 +36,18 @@ pub struct ImportArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   agentreg export \"$AGENTREG_TASK\" > task.json")]
-#[allow(dead_code)]
 pub struct ExportArgs {
-    /// The task, or the beginning of its id [default: `$AGENTREG_TASK`]
+    /// The task, or the beginning of its id [default: $AGENTREG_TASK]
     #[arg(value_name = "TASK", value_parser = value::task_name, add = ArgValueCompleter::new(complete::tasks))]
     pub name: Option<String>,
 }
 
 /// Show or change the machine's settings
-///
-/// The settings are: max-concurrent, how many agents may be active at once on the machine, a number or none.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "The settings are:
+  max-concurrent  how many agents may be active at once on the machine: a number or none
+
+Example:
   agentreg config max-concurrent 200")]
 pub struct ConfigArgs {
     /// The setting [default: all of them]

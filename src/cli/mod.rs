@@ -22,9 +22,9 @@ pub use agent::{FindingArgs, ProgressArgs, RegisterArgs};
 pub use explain::Stop;
 pub use globals::Globals;
 pub use look::{EventsArgs, FindingsArgs, ReportsArgs, StatusArgs};
-pub use machine::{CompletionsArgs, ConfigArgs, DoctorArgs, Setting, Shell};
-#[allow(unused_imports)]
-pub use machine::{ExportArgs, ImportArgs};
+pub use machine::{
+    CompletionsArgs, ConfigArgs, DoctorArgs, ExportArgs, ImportArgs, Setting, Shell,
+};
 pub use task::{CloseArgs, ListArgs, NewArgs, SetArgs, ShowArgs, TaskArgs, TaskVerb};
 
 /// A call as it was understood.
@@ -65,12 +65,14 @@ commands! {
     "reports" Reports(ReportsArgs),
     "events" Events(EventsArgs),
     "doctor" Doctor(DoctorArgs),
+    "import" Import(ImportArgs),
+    "export" Export(ExportArgs),
     "config" Config(ConfigArgs),
     "completions" Completions(CompletionsArgs),
 }
 
 fn root() -> Command {
-    let root = Command::new("agentreg")
+    Globals::augment_args(Command::new("agentreg"))
         .version(env!("CARGO_PKG_VERSION"))
         .about("A registry for fleets of headless agents")
         .after_help(
@@ -84,8 +86,6 @@ fn root() -> Command {
         .bin_name("agentreg")
         .no_binary_name(true)
         .subcommand_required(true)
-        .infer_long_args(false);
-    Globals::augment_args(root)
 }
 
 /// The tree of all commands.
@@ -161,5 +161,8 @@ pub fn wanted_color(words: &[OsString]) -> ColorChoice {
     ColorChoice::Auto
 }
 
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)] // It writes files of the project, none of a registry.
+mod generated;
 #[cfg(test)]
 mod tests;

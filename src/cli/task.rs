@@ -1,4 +1,6 @@
 //! `task new|list|show|set|close`.
+// What stands above an argument is its help, not Markdown.
+#![allow(clippy::doc_markdown)]
 
 use std::path::PathBuf;
 
@@ -30,11 +32,12 @@ pub enum TaskVerb {
 
 /// Open a task and print its id alone
 #[derive(Debug, Args)]
+#[command(override_usage = "agentreg task new [OPTIONS] <DESCRIPTION>")]
 #[command(after_help = "Example:
   AGENTREG_TASK=$(agentreg task new \"Review the parser\" --priority P1 --max-concurrent 8) || exit
   export AGENTREG_TASK")]
 pub struct NewArgs {
-    /// What is to be done; `-` reads it from standard input
+    /// What is to be done; - reads it from standard input
     #[arg(
         id = "text",
         value_name = "DESCRIPTION",
@@ -54,7 +57,7 @@ pub struct NewArgs {
     )]
     pub message: Option<String>,
 
-    /// The task's id [default: `TASK-YYYYMMDD-HHMMSS-<8 hex>`]; a repeated call with equal arguments opens one task
+    /// The task's id [default: TASK-YYYYMMDD-HHMMSS-<8 hex>]; a repeated call with equal arguments opens one task
     #[arg(long, value_name = "ID")]
     pub id: Option<TaskId>,
 
@@ -106,7 +109,7 @@ pub struct ListArgs {
 #[command(after_help = "Example:
   agentreg task show \"$AGENTREG_TASK\" --json | jq .counts.active")]
 pub struct ShowArgs {
-    /// The task, or the beginning of its id [default: `$AGENTREG_TASK`]
+    /// The task, or the beginning of its id [default: $AGENTREG_TASK]
     #[arg(value_name = "TASK", value_parser = value::task_name, add = ArgValueCompleter::new(complete::tasks))]
     pub name: Option<String>,
 }
@@ -116,11 +119,11 @@ pub struct ShowArgs {
 #[command(after_help = "Example:
   agentreg task set \"$AGENTREG_TASK\" --max-concurrent 40 --priority P0")]
 pub struct SetArgs {
-    /// The task [default: `$AGENTREG_TASK`]
+    /// The task [default: $AGENTREG_TASK]
     #[arg(value_name = "TASK", value_parser = value::task_name, add = ArgValueCompleter::new(complete::tasks))]
     pub name: Option<String>,
 
-    /// What is to be done; `-` reads it from standard input
+    /// What is to be done; - reads it from standard input
     #[arg(
         short = 'm',
         long,
@@ -160,7 +163,7 @@ pub struct SetArgs {
 #[command(after_help = "Example:
   agentreg task close \"$AGENTREG_TASK\" || agentreg task close \"$AGENTREG_TASK\" --force")]
 pub struct CloseArgs {
-    /// The task [default: `$AGENTREG_TASK`]
+    /// The task [default: $AGENTREG_TASK]
     #[arg(value_name = "TASK", value_parser = value::task_name, add = ArgValueCompleter::new(complete::tasks))]
     pub name: Option<String>,
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use agentreg::model::{Limits, Priority};
 use clap::Command;
 
 use super::{COMMANDS, Stop, branch, parse_with, whole};
@@ -65,6 +66,28 @@ fn a_branch_alone_prints_what_the_whole_tree_prints() {
             assert_eq!(shown(alone, &words), shown(whole(), &words), "{words:?}");
         }
     }
+}
+
+#[test]
+fn the_defaults_shown_are_the_defaults_of_the_model() {
+    let words = ["task", "new", "x"].map(OsString::from);
+    let Ok(super::Call {
+        verb: super::Verb::Task(task),
+        ..
+    }) = super::parse(&words)
+    else {
+        panic!("not understood");
+    };
+    let super::TaskVerb::New(new) = &task.verb else {
+        panic!("another command");
+    };
+    let limits = Limits {
+        max_agents: new.max_agents.0,
+        max_concurrent: new.max_concurrent.0,
+        max_depth: new.max_depth,
+    };
+    assert_eq!(limits, Limits::default());
+    assert_eq!(new.priority, Priority::default());
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! What each command does: reads what it needs, asks the store for one whole operation, and answers.
 
 pub mod complete;
-mod completions;
+pub mod completions;
 mod config;
 mod context;
 mod doctor;
 mod events;
+mod export;
 mod finding;
 mod findings;
+mod import;
 mod progress;
 mod register;
 mod reports;
@@ -20,9 +22,12 @@ mod workspace;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use agentreg::model::Agent;
+use agentreg::process;
 use context::Context;
 
 use crate::cli::{self, Call, Stop, Verb};
+use crate::output::json::{self, AgentObject, Keyed};
 use crate::output::{Answer, Failure, Terminal, finish};
 
 /// How a command ends.
@@ -51,6 +56,14 @@ pub fn main(words: &[OsString]) -> ExitCode {
     finish(outcome, as_json).into()
 }
 
+/// What `register` and `progress` answer in JSON.
+fn agent_document(agent: &Agent) -> String {
+    json::document(&Keyed(
+        "agent",
+        AgentObject::new(agent, process::liveness(agent)),
+    ))
+}
+
 fn run(call: Call) -> Outcome {
     let context = Context::new(call.globals);
     match call.verb {
@@ -63,6 +76,8 @@ fn run(call: Call) -> Outcome {
         Verb::Reports(args) => reports::run(&args, &context),
         Verb::Events(args) => events::run(&args, &context),
         Verb::Doctor(args) => doctor::run(&args, &context),
+        Verb::Import(args) => import::run(&args, &context),
+        Verb::Export(args) => export::run(&args, &context),
         Verb::Config(args) => config::run(&args, &context),
         Verb::Completions(args) => Ok(completions::run(&args)),
     }

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{AgentId, AgentType, Evidence, Extra, Status, TaskId, Timestamp};
 
+/// The field of [`Agent::extra`] that holds unknown fields of that line's report alone; the next line has it no more.
+pub const REPORT_EXTRA: &str = "report";
+
 /// One headless worker, as of one line of its log. The last line is its state now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Agent {
@@ -76,6 +79,10 @@ pub struct Agent {
 impl Agent {
     /// This line seen as a report.
     pub fn report(&self) -> Report {
+        let extra = match self.extra.get(REPORT_EXTRA) {
+            Some(serde_json::Value::Object(extra)) => extra.clone(),
+            _ => Extra::new(),
+        };
         Report {
             agent: self.id.clone(),
             seq: self.seq,
@@ -83,6 +90,7 @@ impl Agent {
             status: self.status,
             percent: self.percent,
             message: self.message.clone(),
+            extra,
         }
     }
 }
@@ -159,4 +167,7 @@ pub struct Report {
     pub percent: u8,
     /// What it said.
     pub message: Option<String>,
+    /// Fields of this report that this version does not know, as they came in with an import.
+    #[serde(flatten)]
+    pub extra: Extra,
 }

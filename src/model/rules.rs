@@ -2,7 +2,8 @@
 
 use super::{
     Agent, AgentId, AgentType, Counts, End, EndHow, Evidence, Extra, FilesChanged, Kind,
-    ProcessIdentity, Rejection, Settings, Status, Task, TaskId, TaskStatus, Timestamp, Totals,
+    ProcessIdentity, REPORT_EXTRA, Rejection, Settings, Status, Task, TaskId, TaskStatus,
+    Timestamp, Totals,
 };
 
 /// What somebody who registers an agent says of it.
@@ -290,6 +291,7 @@ fn ended_word(status: Status) -> &'static str {
 
 fn next_line(agent: &Agent, status: Status, now: Timestamp) -> Agent {
     let mut next = agent.clone();
+    next.extra.shift_remove(REPORT_EXTRA);
     next.status = status;
     next.seq += 1;
     next.updated_at = now;

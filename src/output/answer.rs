@@ -1,6 +1,7 @@
 //! How a call ends: its answer on standard output, its warnings or its failure on standard error.
 //!
-//! The only place that writes to either. An answer is one write, so that a reader sees all of it or nothing.
+//! The only place that writes to either. An answer is one write, so that a reader sees all of it or nothing; only what
+//! is too large to be held twice goes out through [`stream()`].
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -47,6 +48,13 @@ impl Answer {
     #[must_use]
     pub fn warn(mut self, warning: Option<&store::Error>) -> Self {
         self.warnings.extend(warning.map(ToString::to_string));
+        self
+    }
+
+    /// The same with this text, newlines and all.
+    #[must_use]
+    pub fn with_text(mut self, text: impl Into<String>) -> Self {
+        self.text = text.into();
         self
     }
 
@@ -161,6 +169,18 @@ pub fn announce_wait(lock: &Path) {
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::io("write to standard output", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Gives standard output to `write`, for an answer that is too large to be held. Where `write` fails a part of it may
+/// be out already.
+pub fn stream(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::io("write to standard output", &error))
         }

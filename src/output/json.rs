@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Failure;
 use agentreg::model::{
-    Agent, AgentId, AgentType, Counts, End, Evidence, Finding, Limits, Liveness, Priority,
+    Agent, AgentId, AgentType, Counts, End, Evidence, Extra, Finding, Limits, Liveness, Priority,
     Requirement, SCHEMA, Severity, SeveritySums, Status, Task, TaskId, TaskState, TaskStatus,
     Timestamp,
 };
@@ -167,6 +167,22 @@ impl<'a> TaskObject<'a> {
             limits: task.limits,
             require_evidence: task.require_evidence,
         }
+    }
+}
+
+/// `object` and the fields it came in with that this program does not know.
+#[derive(Serialize)]
+pub struct WithExtra<'a, T> {
+    #[serde(flatten)]
+    object: T,
+    #[serde(flatten)]
+    extra: &'a Extra,
+}
+
+impl<'a, T> WithExtra<'a, T> {
+    /// Both in one object.
+    pub fn new(object: T, extra: &'a Extra) -> Self {
+        Self { object, extra }
     }
 }
 

@@ -1,5 +1,5 @@
 //! What people see. Views of the store go in, text comes out: nothing here opens a file or reads a clock, and only
-//! [`answer`] prints.
+//! [`answer`] prints, and [`Working`] draws while a call takes long.
 //!
 //! Whatever an agent wrote passes through [`escape()`] on its way into a [`layout::Line`], so no text of an agent can
 //! steer a terminal. On a terminal there are glyphs, bars and lines cut to its width; in a pipe plain words, one line a
@@ -16,8 +16,10 @@ pub mod people;
 mod style;
 mod terminal;
 mod tree;
+mod working;
 
-pub use answer::{Answer, Failure, announce_wait, finish};
+pub use answer::{Answer, Failure, announce_wait, finish, stream};
 pub use escape::escape;
 pub use exit::Exit;
 pub use terminal::{ColorChoice, Terminal};
+pub use working::Working;

@@ -48,7 +48,13 @@ fn problems(number: usize) -> String {
 }
 
 /// In a pipe one line; on a terminal the path and under it what is wrong, whole: a path is there to be copied.
-fn entry(word: &str, style: Style, problem: &Problem, out: &mut String, terminal: &Terminal) {
+pub(super) fn entry(
+    word: &str,
+    style: Style,
+    problem: &Problem,
+    out: &mut String,
+    terminal: &Terminal,
+) {
     let head = Line::new().styled(style, word).pad(8).plain(&problem.path);
     if !terminal.tty {
         head.plain(format!(": {}", problem.what))

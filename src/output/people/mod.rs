@@ -6,6 +6,7 @@ mod events;
 mod findings;
 #[cfg(test)]
 mod fixtures;
+mod import;
 mod items;
 mod reports;
 mod status;
@@ -16,6 +17,7 @@ mod tests;
 pub use check::check;
 pub use events::events;
 pub use findings::{findings, findings_summary};
+pub use import::{Intake, TakenIn, intake};
 pub use reports::reports;
 pub use status::{overview, task_status};
 pub use tasks::{task_list, task_page};

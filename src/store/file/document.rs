@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dir::{Access, Dir};
 use super::jsonl::newer;
-use super::line::{Bad, decode};
+use super::line::{Bad, decode_document};
 use crate::model::SCHEMA;
 use crate::store::{Error, Result};
 
@@ -27,7 +27,7 @@ pub(crate) fn read<T: DeserializeOwned>(dir: &Dir, name: &str) -> Result<Option<
     let mut text = Vec::new();
     file.read_to_end(&mut text)
         .map_err(|e| Error::io("read", dir.at(name), e))?;
-    match decode::<Document<T>>(&text) {
+    match decode_document::<Document<T>>(&text) {
         Ok(document) => Ok(Some(document.content)),
         Err(Bad::Newer(found)) => Err(newer(&dir.at(name), found)),
         Err(Bad::Garbage(what)) => Err(Error::damaged(dir.at(name), what)),

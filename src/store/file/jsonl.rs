@@ -157,7 +157,7 @@ pub(crate) fn rewrite_last(
 ) -> Result<()> {
     let mut lines = Backward::new(file, path)?;
     while let Some(line) = lines.next_line()? {
-        if line.ends_with(b"\n") && is_good(line) {
+        if is_good(line) {
             let line = line.to_vec();
             let at = lines.unread();
             file.write_all_at(&line, at)

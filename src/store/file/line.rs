@@ -132,18 +132,29 @@ pub(crate) fn encode_checked(value: &impl Serialize) -> Vec<u8> {
     line
 }
 
-/// Reads a line, with or without its newline, of a file that may have lost unsynced pages in a power cut.
-pub(crate) fn decode<T: DeserializeOwned>(line: &[u8]) -> Result<T, Bad> {
-    let line = after_lost_page(line);
-    check_schema(line)?;
-    serde_json::from_slice(line)
+/// Reads a whole document.
+pub(crate) fn decode_document<T: DeserializeOwned>(text: &[u8]) -> Result<T, Bad> {
+    check_schema(text)?;
+    serde_json::from_slice(text)
         .map_err(|error| Bad::Garbage(format!("it does not parse: {error}")))
+}
+
+/// Reads a line of a file that may have lost unsynced pages in a power cut.
+pub(crate) fn decode<T: DeserializeOwned>(line: &[u8]) -> Result<T, Bad> {
+    finished(line)?;
+    decode_document(after_lost_page(line))
+}
+
+/// A line without its newline is none, even if it looks whole: its writer did not finish.
+fn finished(line: &[u8]) -> Result<&[u8], Bad> {
+    line.strip_suffix(b"\n")
+        .ok_or_else(|| Bad::Garbage("it has no end".to_owned()))
 }
 
 /// Reads a line that ends in a checksum.
 pub(crate) fn decode_checked<T: DeserializeOwned>(line: &[u8]) -> Result<T, Bad> {
+    let line = finished(line)?;
     check_schema(line)?;
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
     let bad = || Bad::Garbage("its checksum is missing or wrong".to_owned());
     let (body, tail) = line
         .split_at_checked(line.len().saturating_sub(18))
@@ -231,6 +242,14 @@ mod tests {
             decode_checked::<Mark>(&line).is_err(),
             "the global journal has no lost pages"
         );
+    }
+
+    #[test]
+    fn a_line_without_its_newline_is_none() {
+        let line = encode_checked(&mark());
+        let torn = &line[..line.len() - 1];
+        assert!(matches!(decode_checked::<Mark>(torn), Err(Bad::Garbage(_))));
+        assert!(matches!(decode::<Mark>(torn), Err(Bad::Garbage(_))));
     }
 
     #[test]

@@ -102,9 +102,13 @@ pub(crate) fn view(store: &FileStore, task: &TaskId, wanted: AgentsWanted<'_>) -
     let _lock = task.lock_shared(&store.patience())?;
     let last = home.last_commit()?;
     let pending = pending(&task, last.as_ref())?;
+    let unrecorded = match pending.as_ref().and_then(|commit| commit.agent.as_ref()) {
+        Some(agent) if !task.has_recorded(agent)? => Some(agent),
+        _ => None,
+    };
     let agents = Agents {
         task: &task,
-        pending: pending.as_ref().and_then(|commit| commit.agent.as_ref()),
+        pending: unrecorded,
     };
     Ok(TaskView {
         state: state_with(&task, pending.as_ref())?,

@@ -152,6 +152,13 @@ impl TaskDir {
         }
     }
 
+    /// Whether an agent's log has this line of its life, or later ones already.
+    pub(crate) fn has_recorded(&self, agent: &Agent) -> Result<bool> {
+        let log = self.log(&agent.id, Access::Read)?;
+        let last = log.and_then(|log| log.tail.last);
+        Ok(last.is_some_and(|line| line.agent.seq >= agent.seq))
+    }
+
     /// Whether there is such an agent. Only under the task's lock: then its log is in one of the folders.
     pub(crate) fn has_agent(&self, agent: &AgentId) -> Result<bool> {
         for folder in [Folder::Active, Folder::Ended] {

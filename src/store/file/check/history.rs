@@ -7,6 +7,7 @@ use super::super::home::{Home, JOURNAL};
 use super::super::jsonl::Backward;
 use super::super::line::{Bad, Commit, decode_checked};
 use super::super::read::journals;
+use super::super::rotate::old_name;
 use super::Found;
 use crate::model::{Agent, AgentId, Change, Counts, Status, Task, TaskId};
 use crate::store::{Error, Result};
@@ -52,12 +53,7 @@ impl History {
             let mut is_last_of_all = name == JOURNAL;
             while let Some(line) = lines.next_line()? {
                 let is_last = std::mem::take(&mut is_last_of_all);
-                let commit = if line.ends_with(b"\n") {
-                    decode_checked::<Commit>(line)
-                } else {
-                    Err(Bad::Garbage("it has no end".to_owned()))
-                };
-                match commit {
+                match decode_checked::<Commit>(line) {
                     Ok(commit) => {
                         if let Some((rev, change)) = after {
                             if commit.rev >= rev {
@@ -94,6 +90,18 @@ impl History {
                     }
                 }
             }
+        }
+        if let Some((rev, change)) = after
+            && rev != 1
+            && change != Change::Repaired
+            && !history.is_damaged
+        {
+            // A journal begins with the last line of the one before it.
+            found.problem(
+                &home.dir.at(&old_name(rev)),
+                &format!("the history before rev {rev} is missing"),
+            );
+            history.is_damaged = true;
         }
         if after.is_none() && !home.tasks()?.names()?.is_empty() && !history.is_damaged {
             found.problem(

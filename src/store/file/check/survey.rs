@@ -37,7 +37,8 @@ pub(super) struct Survey {
     pub(super) unreadable: Vec<(AgentId, Folder)>,
     /// Agents that the journal has and the directory has not.
     pub(super) missing: Vec<AgentId>,
-    agents: BTreeMap<AgentId, Status>,
+    /// Where each agent stands, and the folder its log was found in.
+    agents: BTreeMap<AgentId, (Status, Folder)>,
 }
 
 impl Survey {
@@ -54,12 +55,16 @@ impl Survey {
             survey.folder(task, folder, pending.as_ref())?;
         }
         if let Some(agent) = pending.as_ref().and_then(|commit| commit.agent.as_ref()) {
-            survey.agents.insert(agent.id.clone(), agent.status);
+            survey
+                .agents
+                .insert(agent.id.clone(), (agent.status, Folder::of(agent)));
         }
         survey.recount = survey
             .agents
             .values()
-            .fold(Counts::default(), |counts, status| counts.with(*status));
+            .fold(Counts::default(), |counts, (status, _)| {
+                counts.with(*status)
+            });
         survey.findings(task)?;
         let stated = pending.as_ref().map(Commit::mark).or(mark);
         survey.counts(task, stated.as_ref());
@@ -120,11 +125,7 @@ impl Survey {
         while let Some(line) = lines.next_line()? {
             let was_last = std::mem::take(&mut is_last);
             let unsynced = line.contains(&0);
-            let decoded = if line.ends_with(b"\n") {
-                decode_mark(line)
-            } else {
-                Err(Bad::Garbage("it has no end".to_owned()))
-            };
+            let decoded = decode_mark(line);
             let at = lines.unread();
             match decoded {
                 Ok(mark) => {
@@ -206,7 +207,7 @@ impl Survey {
                         );
                         self.misfiled.push((agent.clone(), folder));
                     }
-                    self.agents.insert(id, agent.status);
+                    self.agents.insert(id, (agent.status, folder));
                 }
                 None if pending.is_some() => {}
                 None => {
@@ -313,10 +314,10 @@ impl Survey {
         stated: Option<&Mark>,
     ) {
         for (id, (_, status)) in &known.agents {
-            let path = task
-                .dir
-                .at(&format!("{}/{}", Folder::Active.path(), log_name(id)));
-            match self.agents.get(id) {
+            let now = self.agents.get(id).copied();
+            let folder = now.map_or(Folder::Active, |(_, folder)| folder);
+            let path = task.dir.at(&format!("{}/{}", folder.path(), log_name(id)));
+            match now.map(|(status, _)| status) {
                 None if self
                     .unreadable
                     .iter()

@@ -1,0 +1,143 @@
+//! `export`: a whole task as one JSON document, written as it is read.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use agentreg::model::{Agent, AgentId, REPORT_EXTRA, Report, SCHEMA, TaskId};
+use agentreg::process;
+use agentreg::store::{AgentsWanted, EventQuery, FindingQuery, ReportQuery, Store};
+use serde::Serialize;
+
+use super::Outcome;
+use super::context::{Context, no_task};
+use crate::cli::ExportArgs;
+use crate::output::json::{AgentObject, FindingObject, TaskItem, WithExtra};
+use crate::output::{Answer, Failure, stream};
+
+/// The reports of so many agents are held at a time.
+const BATCH: usize = 256;
+
+pub fn run(args: &ExportArgs, context: &Context) -> Outcome {
+    let task = context
+        .task_to_read(args.name.as_deref())?
+        .ok_or_else(no_task)?;
+    let store = context.store()?;
+    let view = store.view(&task, AgentsWanted::All)?;
+    let findings = store.findings(&task, &FindingQuery::default())?;
+    let events = store.events(&EventQuery {
+        task: Some(task.clone()),
+        ..EventQuery::default()
+    })?;
+    // What fails in the store while the document is under way.
+    let mut failed = None;
+    stream(|out| {
+        write!(out, "{{\"schema\":{SCHEMA},\"task\":")?;
+        let state = &view.state;
+        put(
+            out,
+            &WithExtra::new(TaskItem::from(state), &state.task.extra),
+        )?;
+        write!(out, ",\"agents\":")?;
+        failed = agents(out, store, &task, view.agents)?;
+        if failed.is_some() {
+            return Ok(());
+        }
+        write!(out, ",\"findings\":")?;
+        list(
+            out,
+            findings
+                .iter()
+                .map(|finding| WithExtra::new(FindingObject::from(finding), &finding.extra)),
+        )?;
+        write!(out, ",\"events\":")?;
+        list(out, &events)?;
+        out.write_all(b"}\n")
+    })?;
+    match failed {
+        Some(failure) => Err(failure),
+        None => Ok(Answer::nothing()),
+    }
+}
+
+/// The agents as they stood at one moment, each with its reports up to then.
+fn agents(
+    out: &mut dyn Write,
+    store: &dyn Store,
+    task: &TaskId,
+    mut agents: Vec<Agent>,
+) -> io::Result<Option<Failure>> {
+    let mut separator = b"[";
+    for batch in agents.chunks_mut(BATCH) {
+        let mut reports = match reports(store, task, batch) {
+            Ok(reports) => reports,
+            Err(failure) => return Ok(Some(failure)),
+        };
+        for agent in batch {
+            out.write_all(separator)?;
+            separator = b",";
+            agent.extra.shift_remove(REPORT_EXTRA);
+            put(
+                out,
+                &Exported {
+                    agent: WithExtra::new(
+                        AgentObject::new(agent, process::liveness(agent)),
+                        &agent.extra,
+                    ),
+                    reports: reports.remove(&agent.id).unwrap_or_default(),
+                },
+            )?;
+        }
+    }
+    if agents.is_empty() {
+        out.write_all(separator)?;
+    }
+    out.write_all(b"]")?;
+    Ok(None)
+}
+
+#[derive(Serialize)]
+struct Exported<'a> {
+    #[serde(flatten)]
+    agent: WithExtra<'a, AgentObject<'a>>,
+    reports: Vec<Report>,
+}
+
+fn reports(
+    store: &dyn Store,
+    task: &TaskId,
+    agents: &[Agent],
+) -> Result<HashMap<AgentId, Vec<Report>>, Failure> {
+    let query = ReportQuery {
+        agents: agents.iter().map(|agent| agent.id.clone()).collect(),
+        since: None,
+    };
+    let until: HashMap<&AgentId, u64> = agents.iter().map(|agent| (&agent.id, agent.seq)).collect();
+    let mut by_agent = HashMap::<AgentId, Vec<Report>>::new();
+    for report in store.reports(task, &query)? {
+        if until
+            .get(&report.agent)
+            .is_some_and(|seq| report.seq <= *seq)
+        {
+            by_agent
+                .entry(report.agent.clone())
+                .or_default()
+                .push(report);
+        }
+    }
+    Ok(by_agent)
+}
+
+fn list<T: Serialize>(out: &mut dyn Write, items: impl IntoIterator<Item = T>) -> io::Result<()> {
+    out.write_all(b"[")?;
+    for (number, item) in items.into_iter().enumerate() {
+        if number > 0 {
+            out.write_all(b",")?;
+        }
+        put(out, &item)?;
+    }
+    out.write_all(b"]")
+}
+
+fn put(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(out, value).map_err(Into::into)
+}

@@ -1,0 +1,133 @@
+//! `import`: takes in the tasks of an orchestrator's workspace.
+
+use std::path::Path;
+
+use agentreg::model::Kind;
+use agentreg::orchestrator::{Note, TaskDir, Workspace, Zone};
+use serde::Serialize;
+
+use super::Outcome;
+use super::context::Context;
+use crate::cli::ImportArgs;
+use crate::output::json::{self, TaskItem};
+use crate::output::people::{self, Intake, TakenIn};
+use crate::output::{Answer, Failure, Working};
+
+pub fn run(args: &ImportArgs, context: &Context) -> Outcome {
+    let workspace = open(&args.directory)?;
+    let zone = Zone::system();
+    let mut intake = Intake::default();
+    let mut answer = Answer::nothing();
+    for directory in workspace.tasks() {
+        answer = take_in(directory, &workspace, &zone, &mut intake, answer, context)?;
+    }
+    // Where all tasks are damaged there is nothing to go on with.
+    if intake.tasks.is_empty()
+        && !workspace.knew_any()
+        && let Some(first) = intake.damages.first()
+    {
+        let message = format!("no task could be taken in: {first}");
+        return Err(Failure::new(Kind::Damaged, message));
+    }
+    intake.differences.extend(workspace.differences());
+    Ok(if context.json() {
+        answer.with_text(document(&intake))
+    } else if context.quiet() {
+        answer.with_text(ids(&intake))
+    } else {
+        answer.with_text(people::intake(&intake, &context.terminal()))
+    })
+}
+
+fn open(directory: &Path) -> Result<Workspace, Failure> {
+    const HINT: &str =
+        "name the directory that holds the orchestrator's TASK-… directories, or one of these";
+    let shown = directory.display();
+    let workspace = Workspace::open(directory)
+        .map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")).hint(HINT))?;
+    if workspace.tasks().is_empty() {
+        return Err(Failure::usage(format!("there is no task in {shown}")).hint(HINT));
+    }
+    Ok(workspace)
+}
+
+fn take_in(
+    directory: &TaskDir,
+    workspace: &Workspace,
+    zone: &Zone,
+    intake: &mut Intake,
+    answer: Answer,
+    context: &Context,
+) -> Outcome {
+    let reader = match directory.open(zone) {
+        Ok(reader) => reader,
+        Err(damage) => {
+            workspace.left_out(directory.name(), false);
+            let name = directory.name().to_owned();
+            intake.skipped.push((name, "it is damaged".to_owned()));
+            intake.damages.push(damage);
+            return Ok(answer);
+        }
+    };
+    let working = if context.json() || context.quiet() {
+        Working::hidden()
+    } else {
+        Working::new(reader.id().as_str(), reader.agents())
+    };
+    let store = context.store()?;
+    let done = store.import(reader.import(workspace.global()), &|agents| {
+        working.done(agents);
+    })?;
+    drop(working);
+    let Some(done) = done else {
+        workspace.left_out(reader.id().as_str(), true);
+        let reason = "a task of this id is known already".to_owned();
+        intake.skipped.push((reader.id().to_string(), reason));
+        return Ok(answer);
+    };
+    let recount = reader.finish();
+    workspace.came_in(&done.value.task.id, &recount);
+    intake.damages.extend(recount.notes.damages);
+    intake.differences.extend(recount.notes.differences);
+    intake.tasks.push(TakenIn {
+        state: done.value,
+        reports: recount.reports,
+    });
+    Ok(answer.warn(done.warning.as_ref()))
+}
+
+fn document(intake: &Intake) -> String {
+    #[derive(Serialize)]
+    struct Skipped<'a> {
+        task: &'a str,
+        reason: &'a str,
+    }
+    #[derive(Serialize)]
+    struct Document<'a> {
+        tasks: Vec<TaskItem<'a>>,
+        skipped: Vec<Skipped<'a>>,
+        differences: Vec<&'a Note>,
+    }
+    json::document(&Document {
+        tasks: intake
+            .tasks
+            .iter()
+            .map(|task| TaskItem::from(&task.state))
+            .collect(),
+        skipped: intake
+            .skipped
+            .iter()
+            .map(|(task, reason)| Skipped { task, reason })
+            .collect(),
+        differences: intake.damages.iter().chain(&intake.differences).collect(),
+    })
+}
+
+fn ids(intake: &Intake) -> String {
+    let mut text = String::new();
+    for task in &intake.tasks {
+        text += task.state.task.id.as_str();
+        text.push('\n');
+    }
+    text
+}

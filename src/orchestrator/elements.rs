@@ -1,0 +1,280 @@
+//! Cuts a document of the shape `{…, "agents": [{…}, {…}], …}` into its agents and the rest, in one pass and with no
+//! more in memory than the rest and one agent: a registry of a million agents is larger than what should be held.
+
+use std::io::{self, BufRead};
+
+use super::nesting::Nesting;
+
+/// One member of the list: where it lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Element {
+    /// Bytes before it in the file.
+    pub(super) offset: u64,
+    /// Its length in bytes.
+    pub(super) len: usize,
+    /// The line it begins on, from 1.
+    pub(super) line: u64,
+}
+
+/// The document with an empty list of agents.
+#[derive(Debug, Default)]
+pub(super) struct Outline {
+    pub(super) json: Vec<u8>,
+    /// The line the list begins on, and how many line ends were taken out with it.
+    cut: Option<(u64, u64)>,
+}
+
+impl Outline {
+    /// The line in the file of line `line` of the outline.
+    pub(super) fn line_in_file(&self, line: u64) -> u64 {
+        match self.cut {
+            Some((at, taken)) if line > at => line + taken,
+            _ => line,
+        }
+    }
+}
+
+/// Why a document could not be cut.
+#[derive(Debug)]
+pub(super) enum Uncut {
+    Io(io::Error),
+    /// The line, and what is wrong there.
+    Malformed(u64, &'static str),
+}
+
+impl From<io::Error> for Uncut {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Reads all of `reader`, hands each agent to `element` and returns the rest. Neither is checked beyond its brackets.
+pub(super) fn cut(
+    mut reader: impl BufRead,
+    mut element: impl FnMut(Element, &[u8]),
+) -> Result<Outline, Uncut> {
+    let mut outline = Outline::default();
+    let mut top = Top::default();
+    let mut list = List::default();
+    let mut place = Place { offset: 0, line: 1 };
+    loop {
+        let chunk = reader.fill_buf()?;
+        if chunk.is_empty() {
+            break;
+        }
+        let used = if top.in_list {
+            let (used, ended) = list.take(chunk, &mut place, &mut element)?;
+            if ended {
+                top.in_list = false;
+                let at = outline.cut.map_or(0, |(at, _)| at);
+                outline.cut = Some((at, place.line - at));
+            }
+            used
+        } else {
+            let used = top.take(chunk);
+            outline.json.extend_from_slice(&chunk[..used]);
+            place.pass(&chunk[..used]);
+            if top.in_list {
+                outline.cut = Some((place.line, 0));
+                list = List::default();
+            }
+            used
+        };
+        reader.consume(used);
+    }
+    if top.in_list {
+        return Err(Uncut::Malformed(
+            place.line,
+            "it ends inside the list of agents",
+        ));
+    }
+    Ok(outline)
+}
+
+struct Place {
+    offset: u64,
+    line: u64,
+}
+
+impl Place {
+    #[allow(clippy::naive_bytecount, reason = "not worth a dependency")]
+    fn pass(&mut self, bytes: &[u8]) {
+        self.offset += bytes.len() as u64;
+        self.line += bytes.iter().filter(|b| **b == b'\n').count() as u64;
+    }
+}
+
+/// The document outside the list: looks for `"agents": [` among the outermost keys.
+#[derive(Default)]
+struct Top {
+    nesting: Nesting,
+    in_list: bool,
+    /// The last string at the outermost level; grows no longer than the key that is looked for and its quotes.
+    string: Vec<u8>,
+    /// Whether a colon, and only a colon, came after it.
+    colon: bool,
+}
+
+impl Top {
+    /// How many bytes of `chunk` belong to the rest: up to and with the bracket that opens the list.
+    fn take(&mut self, chunk: &[u8]) -> usize {
+        const KEY: &[u8] = b"\"agents\"";
+        for (i, byte) in chunk.iter().enumerate() {
+            let outermost = self.nesting.depth == 1;
+            let was_string = self.nesting.in_string;
+            if outermost && !was_string && *byte == b'[' && self.colon && self.string == KEY {
+                self.in_list = true;
+                self.colon = false;
+                self.string.clear();
+                return i + 1;
+            }
+            self.nesting.closes(*byte);
+            if !outermost {
+                continue;
+            }
+            if was_string || self.nesting.in_string {
+                if !was_string {
+                    self.string.clear();
+                }
+                if self.string.len() <= KEY.len() {
+                    self.string.push(*byte);
+                }
+                self.colon = false;
+            } else if !byte.is_ascii_whitespace() {
+                self.colon = *byte == b':';
+            }
+        }
+        chunk.len()
+    }
+}
+
+/// The list: collects one member after the other.
+#[derive(Default)]
+struct List {
+    bytes: Vec<u8>,
+    begun: Option<(u64, u64)>,
+    nesting: Nesting,
+    /// A member ended and no comma came yet.
+    after_member: bool,
+    /// A comma came and no member yet.
+    after_comma: bool,
+}
+
+impl List {
+    /// How many bytes of `chunk` were used, and whether the list ended; its closing bracket is left to the rest.
+    fn take(
+        &mut self,
+        chunk: &[u8],
+        place: &mut Place,
+        element: &mut impl FnMut(Element, &[u8]),
+    ) -> Result<(usize, bool), Uncut> {
+        let mut used = 0;
+        while used < chunk.len() {
+            if self.begun.is_some() {
+                let (taken, ended) = self.member(&chunk[used..]);
+                place.pass(&chunk[used..used + taken]);
+                used += taken;
+                if ended && let Some((offset, line)) = self.begun.take() {
+                    let len = self.bytes.len();
+                    element(Element { offset, len, line }, &self.bytes);
+                    self.bytes.clear();
+                    self.after_member = true;
+                }
+                continue;
+            }
+            match chunk[used] {
+                b']' if self.after_comma => {
+                    return Err(Uncut::Malformed(place.line, "no agent after a comma"));
+                }
+                b']' => return Ok((used, true)),
+                b',' if self.after_member => {
+                    self.after_member = false;
+                    self.after_comma = true;
+                }
+                b',' => return Err(Uncut::Malformed(place.line, "no agent before a comma")),
+                byte if byte.is_ascii_whitespace() => {}
+                _ if self.after_member => {
+                    return Err(Uncut::Malformed(place.line, "no comma between two agents"));
+                }
+                _ => {
+                    self.after_comma = false;
+                    self.begun = Some((place.offset, place.line));
+                    self.nesting = Nesting::default();
+                    continue;
+                }
+            }
+            place.pass(&chunk[used..=used]);
+            used += 1;
+        }
+        Ok((used, false))
+    }
+
+    /// How many bytes of `chunk` belong to the member, and whether it ended.
+    fn member(&mut self, chunk: &[u8]) -> (usize, bool) {
+        for (i, byte) in chunk.iter().enumerate() {
+            let bare = self.nesting.depth == 0 && !self.nesting.in_string;
+            if bare && (matches!(byte, b',' | b']') || byte.is_ascii_whitespace()) {
+                self.bytes.extend_from_slice(&chunk[..i]);
+                return (i, true);
+            }
+            if self.nesting.closes(*byte) {
+                self.bytes.extend_from_slice(&chunk[..=i]);
+                return (i + 1, true);
+            }
+        }
+        self.bytes.extend_from_slice(chunk);
+        (chunk.len(), false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use super::*;
+
+    fn cut_all(json: &str, capacity: usize) -> Result<(Outline, Vec<(Element, String)>), Uncut> {
+        let mut members = Vec::new();
+        let reader = BufReader::with_capacity(capacity, json.as_bytes());
+        let outline = cut(reader, |at, bytes| {
+            members.push((at, String::from_utf8(bytes.to_vec()).unwrap()));
+        })?;
+        Ok((outline, members))
+    }
+
+    #[test]
+    fn a_document_is_cut_into_its_agents_and_the_rest_wherever_the_chunks_end() {
+        let json = "{\"a\": \"agents\", \"x\": {\"agents\": [1]},\n \"agents\" : [\n  {\"id\": \"a]},{\\\"\"},\n  {\"b\": [{}]} ,7\n ],\n \"z\": [\"agents\", [2]]}\n";
+        for capacity in [1, 2, 3, 7, 1000] {
+            let (outline, members) = cut_all(json, capacity).unwrap();
+            let texts: Vec<_> = members.iter().map(|(_, text)| text.as_str()).collect();
+            assert_eq!(texts, ["{\"id\": \"a]},{\\\"\"}", "{\"b\": [{}]}", "7"]);
+            let lines: Vec<_> = members.iter().map(|(at, _)| at.line).collect();
+            assert_eq!(lines, [3, 4, 4]);
+            for (at, text) in &members {
+                let start = usize::try_from(at.offset).unwrap();
+                assert_eq!(&json[start..start + at.len], text);
+            }
+            assert_eq!(
+                String::from_utf8(outline.json.clone()).unwrap(),
+                "{\"a\": \"agents\", \"x\": {\"agents\": [1]},\n \"agents\" : [],\n \"z\": [\"agents\", [2]]}\n"
+            );
+            assert_eq!((outline.line_in_file(2), outline.line_in_file(3)), (2, 6));
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_none_is_refused_with_its_line() {
+        for (json, line) in [
+            ("{\"agents\": [\n{\"id\": \"a\"},\n{\"id", 3),
+            ("{\"agents\": [{}\n{}]}", 2),
+            ("{\"agents\": [{},]}", 1),
+            ("{\"agents\": [\n\n,{}]}", 3),
+        ] {
+            match cut_all(json, 4) {
+                Err(Uncut::Malformed(at, _)) => assert_eq!(at, line, "{json}"),
+                other => panic!("{json}: {other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Reads a workspace of the orchestrator, whose registry this one replaces, and gives each of its tasks as a
+//! [`crate::store::Import`]. It only reads.
+//!
+//! The format: `TASK-…/AGENT_REGISTRY.json` lists a task's agents, `TASK-…/progress/<agent>_progress.jsonl` and
+//! `TASK-…/findings/<agent>_findings.jsonl` hold what they said, `registry/GLOBAL_REGISTRY.json` says some of it again.
+//! When an agent ended the orchestrator moved its files to `TASK-…/archive/`; a later report began a new file, so the
+//! archived lines come first. Times are local without an offset.
+//!
+//! # What stands where the files disagree
+//!
+//! The orchestrator first appended to the agent's own file and then rewrote the registry, without a lock for most of
+//! its life: the registry lost updates, the files did not. So an agent's own log is believed:
+//!
+//! - Its log has an end: it ended so, whatever the registry says. An end is for ever here, so a later word of the
+//!   registry (the orchestrator terminated finished agents to clean up) changes nothing, and later reports are kept but
+//!   the agent stays ended.
+//! - Its log names several ends, or goes on after one: the end that the registry also names is the one; else the last
+//!   report, if it is an end; else, unless the registry says that it is active, the last end; else it went on.
+//!   A report of an end before the one that stands is kept as `working`.
+//! - Its log has no end but the registry has: it was ended by somebody else; one more line says so.
+//! - Both say it is active: the log says how.
+//!
+//! Every disagreement is told as a difference, with path and line.
+//!
+//! # What is kept
+//!
+//! Fields that are not ours stay: an agent's on the last line of its log, a report's on that line alone (see
+//! [`crate::model::Report::extra`]), a task's and a finding's with them. One that bears the name of a field of ours
+//! goes into an object `orchestrator` beside them; so does a value that could not be understood, such as an unknown
+//! status. A finding of an agent that is not in the registry is kept under that agent's id: it was meant for its peers,
+//! who are there. A progress log of such an agent is left out and named: nobody knows what it was.
+//!
+//! # Parts
+//!
+//! Pure: `elements` cuts a document into its agents, `fields` reads values, `task`, `entry`, `said`, `finding` map one
+//! record each, `outcome` decides what stands, `life` makes a log of it. [`Workspace`] and [`TaskReader`] walk the
+//! directories. A million agents fit: what is held of each is its id, depth and place in the file.
+
+mod elements;
+mod entry;
+mod fields;
+mod finding;
+mod global;
+mod life;
+mod lines;
+mod nesting;
+mod note;
+mod outcome;
+mod reader;
+mod said;
+mod task;
+#[cfg(test)]
+mod tests;
+mod workspace;
+mod zone;
+
+pub use global::GlobalRegistry;
+pub use note::{Note, Notes};
+pub use reader::{Recount, TaskReader};
+pub use workspace::{TaskDir, Workspace};
+pub use zone::Zone;

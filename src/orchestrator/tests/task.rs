@@ -1,0 +1,212 @@
+//! What becomes of a task, its agents' fields, its findings and the global registry.
+
+use super::*;
+
+#[test]
+fn parents_are_those_of_the_task_and_depths_are_kept() {
+    let task = Given::agents(json!([
+        {"id": "child", "type": "t", "parent": "root", "depth": 3, "status": "working"},
+        {"id": "root", "type": "t", "parent": "orchestrator", "depth": 1, "status": "working"},
+        {"id": "orphan", "type": "t", "parent": "gone", "status": "working"},
+        {"id": "grandchild", "type": "t", "parent": "child", "status": "working"},
+    ]))
+    .take_in();
+    let parent = |n: usize| task.agents[n][0].parent.as_ref().map(ToString::to_string);
+    assert_eq!(
+        [parent(0), parent(1), parent(2)],
+        [Some("root".to_owned()), None, None]
+    );
+    let depths: Vec<u32> = task.agents.iter().map(|lines| lines[0].depth).collect();
+    assert_eq!(depths, [3, 1, 1, 4]);
+    let told = told(&task.recount.notes.differences);
+    assert!(
+        told.contains("agent orphan names the parent \"gone\""),
+        "{told}"
+    );
+    assert_eq!(
+        task.agents[2].last().unwrap().extra["orchestrator"]["parent"],
+        "gone"
+    );
+}
+
+#[test]
+fn unknown_fields_are_kept_and_those_with_a_name_of_ours_apart() {
+    let long = "ä".repeat(MAX_PROMPT);
+    let line = r#"{"timestamp":"2025-10-17T22:01:00","status":"reviewing","tokens":5,"seq":"x"}"#;
+    let task =
+        Given::agent(json!({"status": "working", "tmux_session": "s", "pid": 7, "prompt": long}))
+            .set("spiral_checks", json!({"enabled": true}))
+            .set("status", json!("INITIALIZED"))
+            .file(
+                &format!("{ID}/progress/a_progress.jsonl"),
+                &format!("{line}\n"),
+            )
+            .take_in();
+    let last = task.agents[0].last().unwrap();
+    assert_eq!(last.extra["tmux_session"], "s");
+    assert_eq!(last.extra["orchestrator"]["pid"], 7);
+    assert_eq!(last.extra["orchestrator"]["prompt"], long.as_str());
+    assert_eq!(last.prompt.as_ref().map(String::len), Some(MAX_PROMPT));
+    assert_eq!(
+        Value::Object(last.report().extra),
+        json!({"status": "reviewing", "tokens": 5, "seq": "x"})
+    );
+    assert!(
+        told(&task.recount.notes.damages).contains("a_progress.jsonl:1: status: \"reviewing\"")
+    );
+    assert_eq!(task.task.extra["spiral_checks"]["enabled"], true);
+    assert_eq!(task.task.extra["orchestrator"]["status"], "INITIALIZED");
+    let text = serde_json::to_string(last).unwrap();
+    assert_eq!(serde_json::from_str::<Agent>(&text).unwrap(), *last);
+}
+
+#[test]
+fn what_the_orchestrator_found_at_the_completion_is_evidence() {
+    let validation = json!({"confidence": 0.9, "warnings": ["fast"], "evidence_summary": {
+        "workspace_evidence": {"modified_files_count": 12, "progress_entries_count": 4, "findings_count": 6},
+        "progress_pattern": {"elapsed_seconds": 131.5}}});
+    let task =
+        Given::agent(json!({"status": "completed", "completion_validation": validation})).take_in();
+    let last = task.agents[0].last().unwrap();
+    let evidence = last.evidence.as_ref().unwrap();
+    assert_eq!((evidence.reports, evidence.findings), (4, 6));
+    assert_eq!(evidence.files_changed.map(|files| files.count), Some(12));
+    assert_eq!(
+        (evidence.elapsed.round(), evidence.warnings.len()),
+        (132.0, 1)
+    );
+    assert_eq!(last.extra["completion_validation"], validation);
+}
+
+#[test]
+fn findings_of_all_agents_come_in_by_time() {
+    let finding = |at: u32, agent: &str, severity: &str| {
+        json!({"timestamp": format!("2025-10-17T22:{at:02}:00"), "agent_id": agent, "finding_type": "issue",
+            "severity": severity, "message": format!("at {at}"), "data": {"n": at}, "confidence": 1, "task": "x"})
+        .to_string() + "\n"
+    };
+    let task = Given::agent(json!({"status": "working"}))
+        .file(
+            &format!("{ID}/findings/a_findings.jsonl"),
+            &(finding(1, "a", "high") + &finding(5, "a", "urgent")),
+        )
+        .file(
+            &format!("{ID}/findings/gone_findings.jsonl"),
+            &finding(3, "gone", "CRITICAL"),
+        )
+        .take_in();
+    let seen: Vec<_> = task
+        .findings
+        .iter()
+        .map(|f| (f.seq, f.message.as_str(), f.severity))
+        .collect();
+    let expected = [
+        (1, "at 1", Severity::High),
+        (2, "at 3", Severity::Critical),
+        (3, "at 5", Severity::Low),
+    ];
+    assert_eq!(seen, expected);
+    let first = &task.findings[0];
+    assert_eq!(
+        (first.finding_type.as_str(), &first.data),
+        ("issue", &Some(json!({"n": 1})))
+    );
+    assert_eq!(
+        Value::Object(first.extra.clone()),
+        json!({"confidence": 1, "orchestrator": {"task": "x"}})
+    );
+    assert_eq!(task.findings[2].extra["orchestrator"]["severity"], "urgent");
+    assert_eq!(task.recount.findings, 3);
+    let told = told(&task.recount.notes.differences);
+    assert!(told.contains("a finding of agent gone"), "{told}");
+}
+
+#[test]
+fn agents_that_cannot_be_kept_are_named_by_line_and_the_rest_comes_in() {
+    let task = Given::agents(json!([
+        {"id": "../up", "type": "t", "status": "working"},
+        7,
+        {"type": "nameless"},
+        {"id": "a", "type": "not a type", "status": "asleep", "started_at": "noon", "progress": 900},
+        {"id": "a", "type": "t", "status": "failed"},
+    ]))
+    .file(&format!("{ID}/progress/stray_progress.jsonl"), "{}\n")
+    .take_in();
+    assert_eq!(task.agents.len(), 1);
+    assert_eq!(task.agents[0][0].agent_type.as_str(), "agent");
+    let notes = &task.recount.notes;
+    assert_eq!(notes.damages.len(), 7, "{}", told(&notes.damages));
+    assert!(notes.damages.iter().all(|note| note.line.is_some()));
+    let told = told(&notes.differences);
+    assert!(told.contains("agent a is listed again"), "{told}");
+    assert!(told.contains("the log of \"stray\""), "{told}");
+}
+
+#[test]
+fn a_registry_that_cannot_be_read_is_named_with_its_line() {
+    for (text, line) in [
+        ("{\"agents\": [\n{\"id\": \"a\"},\n{\"i", Some(3)),
+        ("{\n\"task_id\": oops}", Some(2)),
+        ("", Some(1)),
+    ] {
+        let base = TempDir::new().unwrap();
+        fs::create_dir(base.path().join(ID)).unwrap();
+        fs::write(base.path().join(ID).join("AGENT_REGISTRY.json"), text).unwrap();
+        let note = take_in(base.path()).err().unwrap();
+        assert!(note.path.ends_with("AGENT_REGISTRY.json"));
+        assert_eq!(note.line, line, "{note}");
+    }
+}
+
+#[test]
+fn the_global_registry_is_compared() {
+    let global = json!({"total_tasks": 2, "total_agents_spawned": 9, "active_agents": 0, "agents": {
+        "a": {"task_id": ID, "status": "completed"}, "ghost": {"task_id": ID, "status": "working"},
+        "far": {"task_id": "TASK-other", "status": "working"}}});
+    let task = Given::agent(json!({"status": "working"}))
+        .set("total_spawned", json!(1))
+        .file("registry/GLOBAL_REGISTRY.json", &global.to_string())
+        .take_in();
+    assert!(told(&task.recount.notes.differences).contains("agent a of task"));
+    let told = told(&task.whole);
+    for part in [
+        "total_tasks is 2 here, but 1",
+        "total_agents_spawned is 9 here, but 1",
+        "active_agents is 0 here, but 1",
+        "agent ghost of task",
+        "1 agent of task \"TASK-other\" only here",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert_eq!(task.whole.len(), 5, "{told}");
+}
+
+#[test]
+fn the_real_workspace_comes_in_whole() {
+    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/orchestrator-workspace");
+    if !base.is_dir() {
+        return;
+    }
+    let tasks = take_in(&base).unwrap();
+    assert_eq!(tasks.len(), 5);
+    let counts = tasks
+        .iter()
+        .fold(Counts::default(), |sum, task| sum.plus(task.recount.counts));
+    assert_eq!(
+        (counts.spawned, counts.active, counts.completed),
+        (27, 1, 26)
+    );
+    let reports: u64 = tasks.iter().map(|task| task.recount.reports).sum();
+    let findings: u64 = tasks.iter().map(|task| task.recount.findings).sum();
+    assert_eq!((reports, findings), (118, 55));
+    let lines: usize = tasks
+        .iter()
+        .flat_map(|task| &task.agents)
+        .map(Vec::len)
+        .sum();
+    assert_eq!(lines, 118 + 27);
+    for task in &tasks {
+        assert_eq!(task.recount.notes, Notes::default());
+    }
+    assert_eq!(tasks[4].whole, []);
+}
