@@ -1,5 +1,6 @@
 //! The integration tests, one binary: every test runs the real program in a home of its own.
 
+mod crash;
 // The tests play the user, and the vandal.
 #![allow(clippy::disallowed_methods)]
 
