@@ -6,6 +6,7 @@ use clap::Args;
 use clap_complete::ArgValueCompleter;
 
 use super::value::{self, Since};
+use super::words;
 use crate::commands::complete;
 use agentreg::model::{Severity, Status};
 
@@ -33,7 +34,7 @@ pub struct StatusArgs {
     pub all: bool,
 
     /// Agents of these statuses, separated by commas
-    #[arg(long, value_name = "STATUS,…", value_delimiter = ',', value_parser = value::STATUS)]
+    #[arg(long, value_name = "STATUS,…", value_delimiter = ',', value_parser = words::STATUS)]
     pub only: Vec<Status>,
 
     /// Agents with this label; may be repeated
@@ -58,7 +59,7 @@ pub struct FindingsArgs {
     pub finding_type: Option<String>,
 
     /// At least so severe
-    #[arg(long, value_name = "SEVERITY", value_parser = value::SEVERITY)]
+    #[arg(long, value_name = "SEVERITY", value_parser = words::SEVERITY)]
     pub min_severity: Option<Severity>,
 
     /// Since then: a time, or how long ago

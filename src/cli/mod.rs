@@ -11,6 +11,7 @@ mod look;
 mod machine;
 mod task;
 pub mod value;
+mod words;
 
 use std::ffi::OsString;
 
@@ -162,6 +163,7 @@ pub fn wanted_color(words: &[OsString]) -> ColorChoice {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)] // It writes files of the project, none of a registry.
 mod generated;
 #[cfg(test)]
 mod tests;

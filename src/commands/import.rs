@@ -76,7 +76,7 @@ fn take_in(
     };
     let store = context.store()?;
     let done = store.import(reader.import(workspace.global()), &|agents| {
-        working.done(agents)
+        working.done(agents);
     })?;
     drop(working);
     let Some(done) = done else {
@@ -124,9 +124,10 @@ fn document(intake: &Intake) -> String {
 }
 
 fn ids(intake: &Intake) -> String {
-    intake
-        .tasks
-        .iter()
-        .map(|task| format!("{}\n", task.state.task.id))
-        .collect()
+    let mut text = String::new();
+    for task in &intake.tasks {
+        text += task.state.task.id.as_str();
+        text.push('\n');
+    }
+    text
 }

@@ -22,9 +22,12 @@ mod workspace;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use agentreg::model::Agent;
+use agentreg::process;
 use context::Context;
 
 use crate::cli::{self, Call, Stop, Verb};
+use crate::output::json::{self, AgentObject, Keyed};
 use crate::output::{Answer, Failure, Terminal, finish};
 
 /// How a command ends.
@@ -51,6 +54,14 @@ pub fn main(words: &[OsString]) -> ExitCode {
         ),
     };
     finish(outcome, as_json).into()
+}
+
+/// What `register` and `progress` answer in JSON.
+fn agent_document(agent: &Agent) -> String {
+    json::document(&Keyed(
+        "agent",
+        AgentObject::new(agent, process::liveness(agent)),
+    ))
 }
 
 fn run(call: Call) -> Outcome {

@@ -2,13 +2,11 @@
 
 use agentreg::model::rules::Update;
 use agentreg::model::{AgentId, FilesChanged, Status, TaskId};
-use agentreg::process;
 use agentreg::store::AgentsWanted;
 
 use super::context::Context;
 use super::{Outcome, text, workspace};
 use crate::cli::ProgressArgs;
-use crate::output::json::{self, AgentObject, Keyed};
 use crate::output::{Answer, Failure, escape};
 
 pub fn run(args: &ProgressArgs, context: &Context) -> Outcome {
@@ -31,10 +29,7 @@ pub fn run(args: &ProgressArgs, context: &Context) -> Outcome {
     let done = store.update(&task, &agent, &said, files_changed)?;
     let agent = &done.value;
     let answer = if context.json() {
-        Answer::text(json::document(&Keyed(
-            "agent",
-            AgentObject::new(agent, process::liveness(agent)),
-        )))
+        Answer::text(super::agent_document(agent))
     } else if context.quiet() {
         Answer::nothing()
     } else {
@@ -63,6 +58,8 @@ fn said(args: &ProgressArgs) -> Result<Option<String>, Failure> {
         .or(args.message.as_deref())
         .map(|text| text::message(text, "a message"))
         .transpose()
+        // An empty variable of the agent's script: the report counts, it says nothing new.
+        .map(|said| said.filter(|text| !text.trim().is_empty()))
 }
 
 /// Evidence for a completion, counted before any lock is taken. An agent that has ended gets none.

@@ -11,7 +11,6 @@ use super::context::{self, Context, now, random};
 use super::{Outcome, text};
 use crate::cli::RegisterArgs;
 use crate::cli::value::Parent;
-use crate::output::json::{self, AgentObject, Keyed};
 use crate::output::{Answer, Failure};
 
 /// Six hex digits a second and type run out late; a hundred clashes in a row are no accident.
@@ -27,10 +26,7 @@ pub fn run(args: &RegisterArgs, context: &Context) -> Outcome {
     };
     let agent = &done.value;
     let answer = if context.json() {
-        Answer::text(json::document(&Keyed(
-            "agent",
-            AgentObject::new(agent, process::liveness(agent)),
-        )))
+        Answer::text(super::agent_document(agent))
     } else {
         Answer::lines([&agent.id])
     };

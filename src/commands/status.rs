@@ -1,6 +1,6 @@
 //! `status`: where the fleet, or a task, stands.
 
-use agentreg::model::{Agent, Counts, Status, TaskId};
+use agentreg::model::{Agent, Counts, Status, TaskId, Totals};
 use agentreg::process;
 use agentreg::store::{AgentsWanted, Scope, TaskView};
 use serde::Serialize;
@@ -9,8 +9,7 @@ use super::Outcome;
 use super::context::{Context, no_task, now};
 use crate::cli::StatusArgs;
 use crate::output::json::{self, AgentObject, FindingSums, TaskItem, TaskObject};
-use crate::output::{Answer, people};
-use agentreg::model::Totals;
+use crate::output::{Answer, Failure, people};
 
 /// How many of the agents that have ended are shown unless more is asked for.
 const LAST_ENDED: usize = 10;
@@ -18,14 +17,11 @@ const LAST_ENDED: usize = 10;
 pub fn run(args: &StatusArgs, context: &Context) -> Outcome {
     match context.task_to_read(args.name.as_deref())? {
         Some(task) => of_task(args, context, &task),
-        None if args.tree || !args.only.is_empty() || !args.labels.is_empty() => {
-            let failure = no_task();
-            Err(crate::output::Failure {
-                message: "--tree, --only and --label show agents of a task, and none is named"
-                    .to_owned(),
-                ..failure
-            })
-        }
+        None if args.tree || !args.only.is_empty() || !args.labels.is_empty() => Err(Failure {
+            message: "--tree, --only and --label show agents of a task, and none is named"
+                .to_owned(),
+            ..no_task()
+        }),
         None => overview(args, context),
     }
 }

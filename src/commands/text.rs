@@ -17,38 +17,64 @@ pub fn message(text: &str, what: &str) -> Result<String, Failure> {
     bounded(text, what, MAX_MESSAGE)
 }
 
+/// The same where it is all there is to say: a blank one comes from a command that failed to make it.
+pub fn needed_message(text: &str, what: &str) -> Result<String, Failure> {
+    let message = message(text, what)?;
+    if message.trim().is_empty() {
+        return Err(Failure::usage(format!("{what} is empty")).hint("write at least a word"));
+    }
+    Ok(message)
+}
+
 /// A prompt, likewise.
 pub fn prompt(text: &str) -> Result<String, Failure> {
     bounded(text, "a prompt", MAX_PROMPT)
 }
 
 fn bounded(text: &str, what: &str, most: usize) -> Result<String, Failure> {
+    let bound = Bound { what, most };
     let text = if text == "-" {
-        without_newline(read(io::stdin().lock(), "standard input", what, most + 2)?)
+        without_newline(read(io::stdin().lock(), "standard input", bound)?)
     } else {
         text.to_owned()
     };
-    if text.len() > most {
-        return Err(Failure::usage(too_long(what, text.len(), most).sentence));
-    }
+    bound.check(text.len())?;
     Ok(text)
+}
+
+/// How long something may be.
+#[derive(Clone, Copy)]
+struct Bound<'a> {
+    what: &'a str,
+    most: usize,
+}
+
+impl Bound<'_> {
+    fn check(self, length: usize) -> Result<(), Failure> {
+        if length > self.most {
+            return Err(Failure::usage(
+                too_long(self.what, length, self.most).sentence,
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// A finding's data: JSON itself, `@FILE`, or `-` for standard input.
 pub fn data(argument: &str) -> Result<Value, Failure> {
+    let bound = Bound {
+        what: "--data",
+        most: MAX_DATA,
+    };
     let text = match argument.strip_prefix('@') {
-        _ if argument == "-" => read(io::stdin().lock(), "standard input", "--data", MAX_DATA)?,
+        _ if argument == "-" => read(io::stdin().lock(), "standard input", bound)?,
         Some(path) => {
             let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-            read(file, path, "--data", MAX_DATA)?
+            read(file, path, bound)?
         }
         None => argument.to_owned(),
     };
-    if text.len() > MAX_DATA {
-        return Err(Failure::usage(
-            too_long("--data", text.len(), MAX_DATA).sentence,
-        ));
-    }
+    bound.check(text.trim_end().len())?;
     let value = serde_json::from_str(&text).map_err(|error| no_json(argument, &error))?;
     if depth(&value) > MAX_DATA_DEPTH {
         return Err(Failure::usage(format!(
@@ -75,25 +101,23 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-/// All there is, as UTF-8. What is longer than `most` is counted but not kept.
-fn read(mut from: impl Read, name: &str, what: &str, most: usize) -> Result<String, Failure> {
+/// All there is, as UTF-8. What is far too long is counted but not kept; a newline at the end is not yet too long.
+fn read(mut from: impl Read, name: &str, bound: Bound<'_>) -> Result<String, Failure> {
+    const NEWLINE: usize = 2;
     let mut bytes = Vec::new();
-    let kept = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    let most = bound.most.saturating_add(NEWLINE);
     from.by_ref()
-        .take(kept)
+        .take(u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(|error| unreadable(name, &error))?;
     if bytes.len() > most {
         let rest =
             io::copy(&mut from, &mut io::sink()).map_err(|error| unreadable(name, &error))?;
-        let length = bytes.len() + usize::try_from(rest).unwrap_or(usize::MAX);
-        return Err(Failure::usage(too_long(what, length, most).sentence));
+        bound.check(bytes.len() + usize::try_from(rest).unwrap_or(usize::MAX))?;
     }
     String::from_utf8(bytes).map_err(|error| {
-        Failure::usage(format!(
-            "{name} is not UTF-8 at byte {}",
-            error.utf8_error().valid_up_to() + 1
-        ))
+        let at = error.utf8_error().valid_up_to() + 1;
+        Failure::usage(format!("{name} is not UTF-8 at byte {at}"))
     })
 }
 
@@ -142,13 +166,17 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_counted_whole() {
-        let failure = read(&[b'x'; 5000][..], "standard input", "a message", 10).unwrap_err();
+        let bound = Bound {
+            what: "a message",
+            most: 10,
+        };
+        let failure = read(&[b'x'; 5000][..], "standard input", bound).unwrap_err();
         assert!(
             failure.message.contains("this one has 5000"),
             "{}",
             failure.message
         );
-        let failure = read(&[b'a', 0xff][..], "standard input", "a message", 10).unwrap_err();
+        let failure = read(&[b'a', 0xff][..], "standard input", bound).unwrap_err();
         assert!(
             failure.message.contains("not UTF-8 at byte 2"),
             "{}",

@@ -95,6 +95,7 @@ fn clock_granularity() -> i128 {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)] // These files are no registry's.
 mod tests {
     use super::*;
 

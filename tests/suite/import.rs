@@ -1,5 +1,6 @@
 //! `import` and `export`: the orchestrator's workspace comes in whole, and comes out again.
 
+mod export;
 mod workspace;
 
 use std::collections::BTreeMap;
@@ -9,8 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::env::Env;
-
-const TASK: &str = "TASK-20251017-213512-5169d812";
+use workspace::{TASK, given};
 
 /// All files under a directory, with what is in them.
 fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -27,13 +27,6 @@ fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 fn path(path: &Path) -> &str {
     path.to_str().unwrap()
-}
-
-/// A workspace of one task with these agents.
-fn given(env: &Env, agents: &[Value]) -> PathBuf {
-    let base = env.root().join("workspace");
-    workspace::write_registry(&base, TASK, &workspace::registry(TASK, agents.to_vec(), 0));
-    base
 }
 
 fn differences(document: &Value) -> Vec<String> {
@@ -204,7 +197,7 @@ fn counts_are_recounted_and_differences_told() {
     .unwrap();
     let mut registry = workspace::registry(
         TASK,
-        vec![workspace::agent("a", true), workspace::agent("b", false)],
+        &[workspace::agent("a", true), workspace::agent("b", false)],
         2,
     );
     registry["total_spawned"] = 3.into();
@@ -232,59 +225,6 @@ fn counts_are_recounted_and_differences_told() {
     assert_eq!(told.lines().count(), 8, "{told}");
     assert_eq!(env.counts(TASK), ([2, 0, 2, 0, 0], [2, 0, 2, 0, 0]));
     env.is_healthy();
-}
-
-#[test]
-fn export_gives_back_the_fields_that_nobody_knows() {
-    let env = Env::new();
-    let mut agent = workspace::agent("a", true);
-    agent["pid"] = "not ours".into();
-    let base = given(&env, &[agent]);
-    let said = json!({"timestamp": "2025-10-17T22:00:00", "agent_id": "a", "status": "working", "tokens": 5});
-    workspace::write_lines(&base, TASK, "progress", "a", std::iter::once(said));
-    let found = json!({"timestamp": "2025-10-17T22:01:00", "agent_id": "a", "severity": "low", "message": "m", "sure": 0.5});
-    workspace::write_lines(&base, TASK, "findings", "a", std::iter::once(found));
-    env.ok(&["import", path(&base)]);
-    env.ok(&["progress", "--task", TASK, "--agent", "a", "going on"]);
-    env.ok(&["task", "set", TASK, "--max-depth", "7"]);
-
-    let document = env.json(&["export", "TASK-2025"]);
-    assert_eq!(
-        (&document["schema"], &document["task"]["id"]),
-        (&json!(1), &json!(TASK))
-    );
-    assert_eq!(document["task"]["spiral_checks"], json!({"enabled": true}));
-    assert_eq!(
-        document["task"]["orchestrator"],
-        json!({"status": "INITIALIZED"})
-    );
-    assert_eq!(
-        (
-            &document["task"]["limits"]["max_depth"],
-            &document["task"]["counts"]["active"]
-        ),
-        (&json!(7), &json!(1))
-    );
-    let agent = &document["agents"][0];
-    assert_eq!(
-        (&agent["tmux_session"], &agent["orchestrator"]),
-        (&json!("agent_a"), &json!({"pid": "not ours"}))
-    );
-    let tokens: Vec<_> = agent["reports"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|report| &report["tokens"])
-        .collect();
-    assert_eq!(tokens, [&Value::Null, &json!(5), &Value::Null]);
-    assert_eq!(
-        (
-            &document["findings"][0]["sure"],
-            &document["findings"][0]["seq"]
-        ),
-        (&json!(0.5), &json!(1))
-    );
-    assert_eq!(document["events"][0]["change"], "imported");
 }
 
 #[test]

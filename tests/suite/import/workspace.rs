@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::env::Env;
 
+/// The task of a workspace of one.
+pub const TASK: &str = "TASK-20251017-213512-5169d812";
+
 /// So many agents, progress lines and findings each task of the real workspace has.
 const SHAPE: [(&str, usize, usize, usize); 5] = [
     ("TASK-20251017-213512-5169d812", 6, 28, 17),
@@ -26,6 +29,13 @@ pub fn whole(env: &Env) -> PathBuf {
     }
 }
 
+/// A workspace of one task with these agents.
+pub fn given(env: &Env, agents: &[Value]) -> PathBuf {
+    let base = env.root().join("workspace");
+    write_registry(&base, TASK, &registry(TASK, agents, 0));
+    base
+}
+
 /// One like it that may be damaged.
 pub fn same_shape(base: &Path) -> PathBuf {
     let mut known = serde_json::Map::new();
@@ -34,7 +44,7 @@ pub fn same_shape(base: &Path) -> PathBuf {
             .map(|n| format!("worker-2136{n:02}-{n:06x}"))
             .collect();
         let active = |n: usize| n == 1 && agents == 13;
-        let listed = ids
+        let listed: Vec<Value> = ids
             .iter()
             .enumerate()
             .map(|(n, id)| agent(id, active(n)))
@@ -63,14 +73,14 @@ pub fn same_shape(base: &Path) -> PathBuf {
         write_registry(
             base,
             task,
-            &registry(task, listed, usize::from(agents == 13)),
+            &registry(task, &listed, usize::from(agents == 13)),
         );
     }
     base.to_owned()
 }
 
 /// A task's registry with these agents, of which so many are active.
-pub fn registry(task: &str, agents: Vec<Value>, active: usize) -> Value {
+pub fn registry(task: &str, agents: &[Value], active: usize) -> Value {
     let spawned = agents.len();
     json!({
         "task_id": task, "task_description": "try it", "created_at": "2025-10-17T21:35:12.211797",
