@@ -1,11 +1,11 @@
 //! The integration tests, one binary: every test runs the real program in a home of its own.
 
-mod crash;
 // The tests play the user, and the vandal.
 #![allow(clippy::disallowed_methods)]
 
 mod agents;
 mod bad_input;
+mod crash;
 mod env;
 mod import;
 mod json;
