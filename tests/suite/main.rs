@@ -1,10 +1,14 @@
 //! The integration tests, one binary: every test runs the real program in a home of its own.
 
-mod crash;
 // The tests play the user, and the vandal.
 #![allow(clippy::disallowed_methods)]
 
+mod crash;
 mod env;
 mod import;
 mod prefixes;
 mod properties;
+mod races;
+mod snapshot;
+mod state;
+mod stopped;
