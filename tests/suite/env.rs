@@ -55,7 +55,7 @@ impl Env {
     pub fn copy_of(root: &Path) -> Self {
         let copy = Self::in_memory();
         std::fs::remove_dir(copy.root()).expect("an empty directory");
-        crate::crash::snapshot::copy(root, copy.root());
+        crate::snapshot::copy(root, copy.root());
         copy
     }
 

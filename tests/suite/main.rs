@@ -12,3 +12,7 @@ mod json;
 mod power_cut;
 mod prefixes;
 mod properties;
+mod races;
+mod snapshot;
+mod state;
+mod stopped;

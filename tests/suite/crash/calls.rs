@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::state::State;
 use super::strace::{Injection, Site, inject, sites};
 use crate::env::Env;
+use crate::state::State;
 
 /// A call that changes something.
 pub struct Call {

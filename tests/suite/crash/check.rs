@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::calls::Call;
-use super::state::{State, tally};
 use crate::env::{Env, Ran};
+use crate::state::{State, tally};
 
 /// What comes next after the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,10 +2,11 @@
 
 use super::calls::{self, Before, Call, registry};
 use super::check::{Next, expected, goes_on};
-use super::state::State;
 use super::strace::{Injection, Site, inject, sites};
-use super::{Seen, snapshot, two_at_a_time};
+use super::{Seen, two_at_a_time};
 use crate::env::Env;
+use crate::snapshot;
+use crate::state::State;
 
 /// Kills `call` before each of its system calls, in registries of all these kinds.
 fn survives(call: &Call, befores: &[Before]) {

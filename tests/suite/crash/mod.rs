@@ -2,15 +2,13 @@
 //!
 //! A first run under strace counts the system calls ([`strace`]); then, for each of them, a copy of the same registry
 //! ([`calls`]) sees the call end there. What is left must be readable and count right, others must be able to go on, and
-//! the repeated call must leave what one call leaves ([`check`], which reads the files itself, [`state`]).
+//! the repeated call must leave what one call leaves ([`check`], which reads the files itself).
 
 mod calls;
 mod check;
 mod errors;
 mod kills;
 mod old;
-pub mod snapshot;
-mod state;
 mod strace;
 
 use std::collections::HashSet;
