@@ -8,3 +8,4 @@ mod import;
 mod power_cut;
 mod prefixes;
 mod properties;
+mod terminal;
