@@ -43,6 +43,22 @@ impl Env {
         }
     }
 
+    /// The same in memory where Linux has a place for it: for tests that need many homes and no disk.
+    pub fn in_memory() -> Self {
+        let memory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        Self {
+            root: memory.expect("a temporary directory"),
+        }
+    }
+
+    /// The world at `root` once more, all of it, to be changed on its own, in memory.
+    pub fn copy_of(root: &Path) -> Self {
+        let copy = Self::in_memory();
+        std::fs::remove_dir(copy.root()).expect("an empty directory");
+        crate::crash::snapshot::copy(root, copy.root());
+        copy
+    }
+
     /// The registry's directory.
     pub fn home(&self) -> PathBuf {
         self.root.path().join("home")

@@ -3,8 +3,12 @@
 // The tests play the user, and the vandal.
 #![allow(clippy::disallowed_methods)]
 
+mod agents;
+mod bad_input;
+mod crash;
 mod env;
 mod import;
+mod json;
 mod power_cut;
 mod prefixes;
 mod properties;
