@@ -16,3 +16,4 @@ mod races;
 mod snapshot;
 mod state;
 mod stopped;
+mod terminal;
