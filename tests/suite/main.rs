@@ -5,6 +5,7 @@
 
 mod crash;
 mod env;
+mod full_disk;
 mod import;
 mod prefixes;
 mod properties;
