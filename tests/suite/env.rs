@@ -53,10 +53,19 @@ impl Env {
 
     /// The world at `root` once more, all of it, to be changed on its own, in memory.
     pub fn copy_of(root: &Path) -> Self {
-        let copy = Self::in_memory();
-        std::fs::remove_dir(copy.root()).expect("an empty directory");
-        crate::snapshot::copy(root, copy.root());
-        copy
+        Self::in_memory().filled_from(root)
+    }
+
+    /// The same in a directory inside `parent`.
+    pub fn copy_within(parent: &Path, root: &Path) -> Self {
+        let empty = tempfile::tempdir_in(parent).expect("a temporary directory");
+        Self { root: empty }.filled_from(root)
+    }
+
+    fn filled_from(self, root: &Path) -> Self {
+        std::fs::remove_dir(self.root()).expect("an empty directory");
+        crate::snapshot::copy(root, self.root());
+        self
     }
 
     /// The registry's directory.

@@ -7,6 +7,7 @@ mod agents;
 mod bad_input;
 mod crash;
 mod env;
+mod full_disk;
 mod import;
 mod json;
 mod power_cut;

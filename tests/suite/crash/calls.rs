@@ -52,7 +52,7 @@ pub const TASK_CLOSE_FORCE: Call = once(&["task", "close", "C", "--force"], |sta
 
 pub const REGISTER: Call = once(
     &[
-        "register", "--task", "T", "--type", "coder", "--id", "new", "--label", "k=v",
+        "register", "--task", "T", "--type", "coder", "--id", "new", "--prompt", "go",
     ],
     |state| state.has("T", Some("new"), "registered"),
 );
@@ -107,7 +107,20 @@ pub const CONFIG: Call = once(&["config", "max-concurrent", "50"], |state| {
 });
 
 fn says(lines: &[Value], message: &str) -> bool {
-    lines.iter().any(|line| line["message"] == message)
+    let starts = |said: &Value| said.as_str().is_some_and(|said| said.starts_with(message));
+    lines.iter().any(|line| starts(&line["message"]))
+}
+
+impl Call {
+    /// The same with a longer last argument, its message or prompt.
+    pub fn longer_by(&self, length: usize) -> Self {
+        let (last, args) = self.args.split_last().expect("arguments");
+        let last: &str = Box::leak(format!("{last}{}", "x".repeat(length)).into_boxed_str());
+        Self {
+            args: Box::leak([args, &[last]].concat().into_boxed_slice()),
+            ..*self
+        }
+    }
 }
 
 /// What the journal's last line is when the call is made.

@@ -1,6 +1,8 @@
 //! What must hold after a call that was killed or failed, whatever it came to.
 
-use serde_json::Value;
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
 
 use super::calls::Call;
 use crate::env::{Env, Ran};
@@ -52,10 +54,29 @@ pub fn goes_on(call: &Call, env: &Env, next: Next, before: &State, expected: &Va
     if call.repeats && again {
         forget_repetition(call, &mut essence, &at);
     }
-    assert!(
-        essence == *expected,
-        "{at}: it is {essence:#} and not {expected:#}"
-    );
+    let differences = differences("", &essence, expected);
+    assert!(differences.is_empty(), "{at}: {differences:#?}");
+}
+
+/// Where two documents differ.
+fn differences(at: &str, is: &Value, expected: &Value) -> Vec<String> {
+    match (is, expected) {
+        (Value::Object(is), Value::Object(expected)) => {
+            let keys: BTreeSet<&String> = is.keys().chain(expected.keys()).collect();
+            let of = |key: &String| {
+                let value = |object: &Map<String, Value>| object.get(key).cloned();
+                let (is, expected) = (value(is), value(expected));
+                differences(
+                    &format!("{at}/{key}"),
+                    &is.unwrap_or_default(),
+                    &expected.unwrap_or_default(),
+                )
+            };
+            keys.into_iter().flat_map(of).collect()
+        }
+        _ if is == expected => Vec::new(),
+        _ => vec![format!("{at} is {is} and not {expected}")],
+    }
 }
 
 fn retry(call: &Call, env: &Env, at: &str) {

@@ -142,6 +142,11 @@ fn a_finding_tells_what_failed() {
 }
 
 #[test]
+fn import_tells_what_failed() {
+    is_told(&calls::IMPORT, Before::Other);
+}
+
+#[test]
 fn config_tells_what_failed() {
     is_told(&calls::CONFIG, Before::Other);
 }

@@ -137,6 +137,11 @@ fn a_finding_survives_death_at_every_step() {
 }
 
 #[test]
+fn import_survives_death_at_every_step() {
+    survives(&calls::IMPORT, &[Before::Other]);
+}
+
+#[test]
 fn config_survives_death_at_every_step() {
     survives(&calls::CONFIG, &[Before::Other]);
 }

@@ -4,12 +4,13 @@
 //! ([`calls`]) sees the call end there. What is left must be readable and count right, others must be able to go on, and
 //! the repeated call must leave what one call leaves ([`check`], which reads the files itself).
 
-mod calls;
-mod check;
+pub mod calls;
+pub mod check;
 mod errors;
 mod kills;
 mod old;
-mod strace;
+pub mod strace;
+mod torn;
 
 use std::collections::HashSet;
 use std::sync::Mutex;

@@ -125,6 +125,25 @@ pub fn sites(env: &Env, args: &[&str]) -> Vec<Site> {
     found
 }
 
+/// Runs the program and counts the writes that the disk took only in part, and the cuts that take off what it took.
+pub fn count_short_writes(env: &Env, args: &[&str]) -> (Ran, usize, usize) {
+    let log = Env::in_memory();
+    let log = log.root().join("strace");
+    let options = ["-o", log.to_str().unwrap(), "-e", "trace=write,ftruncate"];
+    let ran = strace(env, &options, args).into();
+    let text = std::fs::read_to_string(&log).expect("strace's log");
+    // `1234  write(6, "…"..., 360) = 120`
+    let is_short = |line: &&str| {
+        let numbers = line.rsplit_once(") = ").and_then(|(call, written)| {
+            let (_, asked) = call.rsplit_once(", ")?;
+            Some((asked.parse::<usize>().ok()?, written.parse::<usize>().ok()?))
+        });
+        line.contains("write(") && numbers.is_some_and(|(asked, written)| written < asked)
+    };
+    let short = text.lines().filter(is_short).count();
+    (ran, short, text.matches("ftruncate(").count())
+}
+
 /// Runs the program with the system call at `site` made to do something else. It must have come to that.
 pub fn inject(env: &Env, args: &[&str], site: &Site, injection: Injection) -> Ran {
     let what = match injection {
