@@ -21,6 +21,10 @@ pub struct DoctorArgs {
     /// Mend what is wrong
     #[arg(long)]
     pub repair: bool,
+
+    /// Also prove with real processes that locks hold on this file system
+    #[arg(long)]
+    pub locks: bool,
 }
 
 /// Take in an orchestrator's workspace

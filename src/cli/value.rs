@@ -66,6 +66,15 @@ pub fn duration(text: &str) -> Result<Duration, BadValue> {
     parse_duration(text).map_err(BadValue::new)
 }
 
+/// A duration long enough to be waited between two looks.
+pub fn pause(text: &str) -> Result<Duration, BadValue> {
+    let length = duration(text)?;
+    if length < Duration::from_millis(100) {
+        return Err(BadValue::new(format!("{text:?} is less than 100ms")));
+    }
+    Ok(length)
+}
+
 /// A duration of at least a second: what it is measured in is whole seconds.
 pub fn ttl(text: &str) -> Result<Duration, BadValue> {
     let length = duration(text)?;

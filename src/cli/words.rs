@@ -70,6 +70,42 @@ pub const STATUS: Words<Status> = Words {
     },
 };
 
+/// What `wait` waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Any end.
+    Ended,
+    /// This status.
+    Is(Status),
+}
+
+const UNTIL_WORDS: &[&str] = &[
+    "ended",
+    "completed",
+    "failed",
+    "terminated",
+    "running",
+    "working",
+    "blocked",
+];
+
+/// What to wait for.
+pub const UNTIL: Words<Until> = Words {
+    words: UNTIL_WORDS,
+    read: |word| {
+        if word.eq_ignore_ascii_case("ended") {
+            return Ok(Until::Ended);
+        }
+        word.parse().map(Until::Is).map_err(|_| {
+            BadValue::new(format!(
+                "{word:?} is neither ended nor a status; the statuses are {}",
+                STATUSES.join(", ")
+            ))
+            .nearest(word, UNTIL_WORDS)
+        })
+    },
+};
+
 /// A finding's severity.
 pub const SEVERITY: Words<Severity> = Words {
     words: SEVERITIES,

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::super::dir::Access;
+use super::super::events::journals;
 use super::super::home::{Home, JOURNAL};
 use super::super::jsonl::Backward;
 use super::super::line::{Bad, Commit, decode_checked};
-use super::super::read::journals;
 use super::super::rotate::old_name;
 use super::Found;
 use crate::model::{Agent, AgentId, Change, Counts, Status, Task, TaskId};
