@@ -14,6 +14,7 @@ mod power_cut;
 mod prefixes;
 mod properties;
 mod races;
+mod schema_1;
 mod snapshot;
 mod state;
 mod stopped;

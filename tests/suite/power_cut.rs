@@ -25,7 +25,7 @@ use self::survivors::{assert_has, assert_healthy, assert_recounted};
 use self::writers::{Ack, Stop, Writer, call};
 use crate::env::Env;
 
-const CUTS: usize = 20;
+const CUTS: usize = 16;
 const WRITERS: usize = 3;
 
 #[test]

@@ -17,7 +17,7 @@ use agentreg::store::Store;
 use agentreg::store::file::{FileStore, Options};
 
 use self::snapshot::Snapshot;
-use crate::env::Env;
+use crate::env::{Env, copy_tree};
 
 /// A registry with agents in every state, an open task, a closed one, and a rotated journal.
 fn small_registry() -> Env {
@@ -220,21 +220,6 @@ fn repair_mends_whatever_was_cut_or_is_gone() {
                 [],
                 "{place}, then written to"
             );
-        }
-    }
-}
-
-fn copy_tree(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let (from, name) = entry
-            .map(|entry| (entry.path(), entry.file_name()))
-            .unwrap();
-        if from.is_dir() {
-            copy_tree(&from, &to.join(name));
-        } else {
-            fs::copy(&from, to.join(name)).unwrap();
         }
     }
 }
