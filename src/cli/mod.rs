@@ -12,6 +12,8 @@ mod machine;
 mod run;
 mod task;
 pub mod value;
+mod wait;
+pub mod words;
 
 use std::ffi::OsString;
 
@@ -28,6 +30,7 @@ pub use machine::{
 };
 pub use run::{ReapArgs, RunArgs, TerminateArgs};
 pub use task::{CloseArgs, ListArgs, NewArgs, SetArgs, ShowArgs, TaskArgs, TaskVerb};
+pub use wait::{OutputArgs, WaitArgs};
 
 /// A call as it was understood.
 #[derive(Debug)]
@@ -69,6 +72,8 @@ commands! {
     "events" Events(EventsArgs),
     "terminate" Terminate(TerminateArgs),
     "reap" Reap(ReapArgs),
+    "wait" Wait(WaitArgs),
+    "output" Output(OutputArgs),
     "doctor" Doctor(DoctorArgs),
     "import" Import(ImportArgs),
     "export" Export(ExportArgs),

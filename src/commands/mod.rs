@@ -8,9 +8,12 @@ mod context;
 mod doctor;
 mod events;
 mod export;
+mod feeds;
 mod finding;
 mod findings;
+mod follow;
 mod import;
+mod output;
 mod progress;
 mod reap;
 mod register;
@@ -23,9 +26,10 @@ mod stop;
 mod task;
 mod terminate;
 mod text;
+mod wait;
 mod workspace;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 use agentreg::model::Agent;
@@ -36,6 +40,8 @@ use context::Context;
 use crate::cli::{self, Call, Stop, Verb};
 use crate::output::json::{self, AgentObject, Keyed};
 use crate::output::{Answer, Failure, Terminal, finish};
+
+pub use doctor::LOCK_PROOF;
 
 /// How a command ends.
 pub type Outcome = Result<Answer, Failure>;
@@ -68,13 +74,11 @@ pub fn main(words: &[OsString]) -> ExitCode {
 }
 
 /// Runs one of the parts that this program plays under another name; none if it was called to be itself.
-pub fn part(words: &mut dyn Iterator<Item = OsString>) -> Option<ExitCode> {
-    let words: Vec<_> = words.collect();
-    let name = words.first()?.to_str()?;
+pub fn part(name: &OsStr, words: &[OsString]) -> Option<ExitCode> {
     if name == process::SUPERVISOR {
-        return Some(run::supervisor(&words[1..]));
+        return Some(run::supervisor(words));
     }
-    process::part(name, &words[1..])
+    process::part(name, words)
 }
 
 /// What `register` and `progress` answer in JSON.
@@ -99,6 +103,8 @@ fn answer(call: Call) -> Outcome {
         Verb::Findings(args) => findings::run(&args, &context),
         Verb::Reports(args) => reports::run(&args, &context),
         Verb::Events(args) => events::run(&args, &context),
+        Verb::Wait(args) => wait::run(&args, &context),
+        Verb::Output(args) => output::run(&args, &context),
         Verb::Doctor(args) => doctor::run(&args, &context),
         Verb::Import(args) => import::run(&args, &context),
         Verb::Export(args) => export::run(&args, &context),

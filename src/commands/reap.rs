@@ -1,7 +1,7 @@
 //! `reap`: ends as failed the agents that are known to be dead.
 
 use agentreg::model::{Agent, End, EndHow, Liveness, TaskId};
-use agentreg::store::{Scope, Store};
+use agentreg::store::{Done, Error, Scope, Store};
 
 use super::Outcome;
 use super::alive::{alive, cause};
@@ -45,17 +45,25 @@ pub fn open_tasks(store: &dyn Store) -> Result<Vec<TaskId>, Failure> {
 
 /// Reaps a task's dead; gives those that were.
 pub fn dead_of(store: &dyn Store, task: &TaskId) -> Result<Vec<Agent>, Failure> {
-    let is_dead = |agent: &Agent| alive(store, agent) == Liveness::No;
     let mut reaped = Vec::new();
-    for agent in store.active(task)?.iter().filter(|agent| is_dead(agent)) {
-        let end = End {
-            how: EndHow::Reaped,
-            code: None,
-            signal: None,
-            reason: Some(cause(agent)),
-        };
-        let done = store.reap(task, &agent.id, &end, &is_dead)?;
-        reaped.extend(Some(done.value).filter(|_| done.changed));
+    for agent in store.active(task)? {
+        if alive(store, &agent) == Liveness::No {
+            let done = if_dead(store, &agent)?;
+            reaped.extend(Some(done.value).filter(|_| done.changed));
+        }
     }
     Ok(reaped)
+}
+
+/// Ends an agent as failed if it is dead when nobody can change it any more.
+pub fn if_dead(store: &dyn Store, agent: &Agent) -> Result<Done<Agent>, Error> {
+    let end = End {
+        how: EndHow::Reaped,
+        code: None,
+        signal: None,
+        reason: Some(cause(agent)),
+    };
+    store.reap(&agent.task, &agent.id, &end, &|agent| {
+        alive(store, agent) == Liveness::No
+    })
 }

@@ -16,7 +16,7 @@ pub use query::{
     AgentsWanted, Check, EventQuery, FindingQuery, Import, ImportedAgent, Problem, ReportQuery,
     Scope,
 };
-pub use watch::{Watched, Watcher};
+pub use watch::{NewReports, Watched, Watcher};
 
 use std::fs::File;
 
@@ -137,8 +137,18 @@ pub trait Store {
     /// missing or not.
     fn active(&self, task: &TaskId) -> Result<Vec<Agent>>;
 
+    /// The same without waiting for anybody, even for a process that was stopped in the middle of a change: the counts
+    /// and the agents may be of two moments then.
+    fn peek(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView>;
+
     /// A task's reports, by time; those of equal times by agent and number.
     fn reports(&self, task: &TaskId, query: &ReportQuery) -> Result<Vec<Report>>;
+
+    /// A task's reports as they come, beginning with those there are. Waits for nobody.
+    fn follow_reports(&self, task: &TaskId, query: &ReportQuery) -> Result<Box<dyn NewReports>>;
+
+    /// What the command of an agent printed so far; none if that is not kept.
+    fn printed(&self, task: &TaskId, agent: &AgentId) -> Result<Option<File>>;
 
     /// A task's findings, oldest first.
     fn findings(&self, task: &TaskId, query: &FindingQuery) -> Result<Vec<Finding>>;

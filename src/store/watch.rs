@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::Result;
-use crate::model::TaskId;
+use crate::model::{Report, TaskId};
 
 /// What may change that somebody waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,4 +27,13 @@ pub trait Watcher: Send {
     /// then `false`. Changes close together come as one, so that looking takes a small part of a processor however
     /// much is going on.
     fn wait(&mut self, timeout: Duration) -> Result<bool>;
+}
+
+/// Reads a task's reports as they come.
+pub trait NewReports: Send {
+    /// Every report that was not handed out yet, each once, by time; at first all there are.
+    fn next(&mut self) -> Result<Vec<Report>>;
+
+    /// Whether the next call has something to hand out even if nothing changes until then.
+    fn has_more(&self) -> bool;
 }

@@ -9,23 +9,26 @@
 //! | [`commit`], [`rotate`] | the protocol: one journal line commits a change to both |
 //! | [`agents`], [`tasks`], [`findings`], [`import`] | the operations that write |
 //! | [`lease`] | what an agent's supervisor holds |
-//! | [`read`], [`find`] | the operations that only read |
-//! | [`watch`] | waiting for a change |
-//! | [`check`] | `doctor` |
+//! | [`read`], [`events`], [`find`] | the operations that only read |
+//! | [`watch`], [`follow`] | waiting for a change, reading on |
+//! | [`check`], [`proof`] | `doctor`, and that locks hold |
 
 mod agents;
 mod check;
 mod commit;
 mod dir;
 mod document;
+mod events;
 mod find;
 mod findings;
+mod follow;
 mod home;
 mod import;
 mod jsonl;
 mod lease;
 mod line;
 mod lock;
+mod proof;
 mod read;
 mod rotate;
 mod task;
@@ -34,16 +37,19 @@ mod tasks;
 mod tests;
 mod watch;
 
+pub use proof::{play as play_lock_proof, prove_locks};
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use self::dir::Access;
 use self::home::Home;
 use self::lock::Patience;
 use self::task::{TaskDir, TaskGuard};
 use super::{
     AgentsWanted, Check, Done, Error, EventQuery, FindingQuery, Import, Lease, LeaseState,
-    ReportQuery, Result, Scope, Store, TaskView, Watched, Watcher,
+    NewReports, ReportQuery, Result, Scope, Store, TaskView, Watched, Watcher,
 };
 use crate::model::rules::{Registration, Update};
 use crate::model::{
@@ -241,8 +247,22 @@ impl Store for FileStore {
         read::active(self, task)
     }
 
+    fn peek(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView> {
+        read::peek(self, task, wanted)
+    }
+
     fn reports(&self, task: &TaskId, query: &ReportQuery) -> Result<Vec<Report>> {
         read::reports(self, task, query)
+    }
+
+    fn follow_reports(&self, task: &TaskId, query: &ReportQuery) -> Result<Box<dyn NewReports>> {
+        Ok(Box::new(follow::reports(self, task, query)?))
+    }
+
+    fn printed(&self, task: &TaskId, agent: &AgentId) -> Result<Option<File>> {
+        let task = Self::task_dir(&self.home()?, task)?;
+        task.dir
+            .file(&format!("{}/{agent}.log", task::OUTPUT), Access::Read)
     }
 
     fn findings(&self, task: &TaskId, query: &FindingQuery) -> Result<Vec<Finding>> {
@@ -250,7 +270,7 @@ impl Store for FileStore {
     }
 
     fn events(&self, query: &EventQuery) -> Result<Vec<Event>> {
-        read::events(self, query)
+        events::events(self, query)
     }
 
     fn find_task(&self, name: &str) -> Result<TaskId> {

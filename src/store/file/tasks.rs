@@ -228,15 +228,17 @@ impl TaskGuard {
 pub(crate) fn set(store: &FileStore, task: &TaskId, change: &TaskChange) -> Result<TaskState> {
     let home = store.home()?;
     let guard = FileStore::lock_task(&home, task, &store.patience())?;
-    if need_mark(&guard)?.status == TaskStatus::Closed {
+    // Read whole before anything is written: nothing that fails later may deny the change.
+    let mut state = read::state(&home, &guard)?;
+    if state.status == TaskStatus::Closed {
         return Err(rules::closed(task).into());
     }
-    let settings = guard.settings()?;
-    let changed = change.apply(&settings);
-    if changed != settings {
+    let changed = change.apply(&state.task);
+    if changed != state.task {
         document::write(&guard.dir, REGISTRY, &changed)?;
+        state.task = changed;
     }
-    read::state(&home, &guard)
+    Ok(state)
 }
 
 pub(crate) fn close(
@@ -249,8 +251,10 @@ pub(crate) fn close(
     loop {
         let closed = store.lifecycle(&home, task, |guard, patience| {
             let mark = need_mark(guard)?;
+            // Read before the commit: nothing that fails later may deny the change.
+            let mut state = read::state(&home, guard)?;
             match rules::close(task, mark.status, mark.counts, force)? {
-                Closing::Already => Ok(Some(Some(Done::unchanged(())))),
+                Closing::Already => Ok(Some(Some(Done::unchanged(state)))),
                 Closing::TerminateFirst => Ok(Some(None)),
                 Closing::Now => {
                     let Some(global) =
@@ -274,8 +278,9 @@ pub(crate) fn close(
                             ..totals
                         },
                     })?;
+                    state.status = TaskStatus::Closed;
                     Ok(Some(Some(Done {
-                        value: (),
+                        value: state,
                         changed: true,
                         warning,
                     })))
@@ -283,8 +288,7 @@ pub(crate) fn close(
             }
         })?;
         if let Some(done) = closed {
-            let state = store.view(task, AgentsWanted::None)?.state;
-            return Ok(done.map(|()| (state, terminated)));
+            return Ok(done.map(|state| (state, terminated)));
         }
         terminated.extend(terminate_all(store, &home, task)?);
     }

@@ -242,12 +242,17 @@ impl Disk {
             .arg(directory)
             .stderr(Stdio::null())
             .status();
-        mounted.is_ok_and(|status| status.success()).then(|| Self(directory.to_owned()))
+        mounted
+            .is_ok_and(|status| status.success())
+            .then(|| Self(directory.to_owned()))
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+        let _ = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(&self.0)
+            .status();
     }
 }
