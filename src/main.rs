@@ -17,6 +17,9 @@ fn main() -> ExitCode {
     if name == commands::LOCK_PROOF {
         return play_lock_proof(&words);
     }
+    if let Some(code) = commands::part(&name, &words) {
+        return code;
+    }
     if std::env::var_os("COMPLETE").is_some() && commands::complete::engine() {
         return ExitCode::SUCCESS;
     }

@@ -66,6 +66,18 @@ pub fn duration(text: &str) -> Result<Duration, BadValue> {
     parse_duration(text).map_err(BadValue::new)
 }
 
+/// How long a slot is waited for; none: for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait(pub Option<Duration>);
+
+/// A duration, or `forever`.
+pub fn wait(text: &str) -> Result<Wait, BadValue> {
+    if text == "forever" {
+        return Ok(Wait(None));
+    }
+    duration(text).map(|length| Wait(Some(length)))
+}
+
 /// A duration long enough to be waited between two looks.
 pub fn pause(text: &str) -> Result<Duration, BadValue> {
     let length = duration(text)?;

@@ -4,15 +4,15 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use agentreg::model::{Agent, AgentId, REPORT_EXTRA, Report, SCHEMA, TaskId};
-use agentreg::process;
 use agentreg::store::{AgentsWanted, EventQuery, FindingQuery, ReportQuery, Store};
 use serde::Serialize;
 
 use super::Outcome;
+use super::alive::alive;
 use super::context::{Context, no_task};
 use crate::cli::ExportArgs;
 use crate::output::json::{AgentObject, FindingObject, TaskItem, WithExtra};
-use crate::output::{Answer, Failure, stream};
+use crate::output::{Answer, Failure, inert, stream};
 
 /// The reports of so many agents are held at a time.
 const BATCH: usize = 256;
@@ -80,7 +80,7 @@ fn agents(
                 out,
                 &Exported {
                     agent: WithExtra::new(
-                        AgentObject::new(agent, process::liveness(agent)),
+                        AgentObject::new(agent, alive(store, agent)),
                         &agent.extra,
                     ),
                     reports: reports.remove(&agent.id).unwrap_or_default(),
@@ -139,5 +139,5 @@ fn list<T: Serialize>(out: &mut dyn Write, items: impl IntoIterator<Item = T>) -
 }
 
 fn put(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(out, value).map_err(Into::into)
+    inert::write(out, value)
 }

@@ -24,9 +24,10 @@ pub fn run(args: &OutputArgs, context: &Context) -> Outcome {
     let named = context.task_to_read(None)?;
     let (task, agent) = store.find_agent(named.as_ref(), &args.agent)?;
     // What is watched from here on is looked at after this.
-    let mut watcher = match args.follow {
-        true => Some(store.watcher(&[Watched::Output(&task), Watched::Machine])?),
-        false => None,
+    let mut watcher = if args.follow {
+        Some(store.watcher(&[Watched::Output(&task), Watched::Machine])?)
+    } else {
+        None
     };
     let mut file = None;
     let mut printed = Printed::new(&context.terminal());

@@ -29,7 +29,7 @@ pub fn run(args: &ProgressArgs, context: &Context) -> Outcome {
     let done = store.update(&task, &agent, &said, files_changed)?;
     let agent = &done.value;
     let answer = if context.json() {
-        Answer::text(super::agent_document(agent))
+        Answer::text(super::agent_document(store, agent))
     } else if context.quiet() {
         Answer::nothing()
     } else {
@@ -58,6 +58,8 @@ fn said(args: &ProgressArgs) -> Result<Option<String>, Failure> {
         .or(args.message.as_deref())
         .map(|text| text::message(text, "a message"))
         .transpose()
+        // An empty variable of the agent's script: the report counts, it says nothing new.
+        .map(|said| said.filter(|text| !text.trim().is_empty()))
 }
 
 /// Evidence for a completion, counted before any lock is taken. An agent that has ended gets none.

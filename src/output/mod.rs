@@ -10,6 +10,7 @@ mod answer;
 mod bar;
 mod escape;
 mod exit;
+pub mod inert;
 mod input;
 pub mod json;
 mod layout;

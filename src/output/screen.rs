@@ -38,9 +38,10 @@ impl Screen {
 
     /// Takes the terminal.
     pub fn enter() -> Result<Self, Failure> {
-        let before = match io::stdin().is_terminal() {
-            true => Some(termios::tcgetattr(io::stdin()).map_err(refused)?),
-            false => None,
+        let before = if io::stdin().is_terminal() {
+            Some(termios::tcgetattr(io::stdin()).map_err(refused)?)
+        } else {
+            None
         };
         // A panic ends the program before anything is dropped.
         let usual = std::panic::take_hook();
@@ -84,7 +85,7 @@ impl Screen {
     }
 
     /// What a frame is made for.
-    pub fn within(&self, terminal: Terminal) -> Terminal {
+    pub fn within(terminal: Terminal) -> Terminal {
         Terminal {
             width: terminal.width.saturating_sub(MARK_WIDTH),
             ..terminal

@@ -1,5 +1,7 @@
 //! A home of one's own for each test, and the real program in it: no variable and no file of the machine gets in.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -41,6 +43,31 @@ impl Env {
         Self {
             root: tempfile::tempdir().expect("a temporary directory"),
         }
+    }
+
+    /// The same in memory where Linux has a place for it: for tests that need many homes and no disk.
+    pub fn in_memory() -> Self {
+        let memory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        Self {
+            root: memory.expect("a temporary directory"),
+        }
+    }
+
+    /// The world at `root` once more, all of it, to be changed on its own, in memory.
+    pub fn copy_of(root: &Path) -> Self {
+        Self::in_memory().filled_from(root)
+    }
+
+    /// The same in a directory inside `parent`.
+    pub fn copy_within(parent: &Path, root: &Path) -> Self {
+        let empty = tempfile::tempdir_in(parent).expect("a temporary directory");
+        Self { root: empty }.filled_from(root)
+    }
+
+    fn filled_from(self, root: &Path) -> Self {
+        std::fs::remove_dir(self.root()).expect("an empty directory");
+        crate::snapshot::copy(root, self.root());
+        self
     }
 
     /// The registry's directory.
@@ -161,4 +188,25 @@ fn five(counts: &Value) -> [u64; 5] {
             .as_u64()
             .unwrap_or_else(|| panic!("{key} in {counts}"))
     })
+}
+
+/// Copies a registry; what is copied is private, as the program makes it.
+pub fn copy_tree(from: &Path, to: &Path) {
+    make_private_dir(to);
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), &to).expect("a file can be copied");
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).expect("it is ours");
+        }
+    }
+}
+
+/// Makes a directory that only its owner can look into.
+pub fn make_private_dir(path: &Path) {
+    fs::create_dir_all(path).expect("a directory can be made");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).expect("it is ours");
 }

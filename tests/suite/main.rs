@@ -3,8 +3,21 @@
 // The tests play the user, and the vandal.
 #![allow(clippy::disallowed_methods)]
 
+mod agents;
+mod bad_input;
+mod crash;
 mod env;
+mod full_disk;
 mod import;
+mod json;
+mod live;
+mod power_cut;
 mod prefixes;
 mod properties;
+mod races;
+mod schema_1;
+mod snapshot;
+mod state;
+mod stopped;
+mod terminal;
 mod watching;

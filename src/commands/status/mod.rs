@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use std::fmt::Display;
 
 use agentreg::model::{Agent, AgentId, Counts, Liveness, Status, TaskState, Timestamp, Totals};
-use agentreg::process;
-use agentreg::store::{AgentsWanted, Scope, TaskView};
+use agentreg::store::{AgentsWanted, Scope, Store, TaskView};
 use serde::Serialize;
 
 use super::Outcome;
+use super::alive::alive;
 use super::context::{Context, no_task, now};
 use crate::cli::StatusArgs;
 use crate::output::json::{self, AgentObject, FindingSums, TaskItem, TaskObject};
@@ -31,8 +31,9 @@ pub fn run(args: &StatusArgs, context: &Context) -> Outcome {
     if let Some(pause) = args.watch {
         return watch::run(args, context, task.as_ref(), pause);
     }
+    let store = context.store()?;
     let page = match &task {
-        Some(task) => Page::of_task(context.store()?.view(task, wanted(args))?, args),
+        Some(task) => Page::of_task(store, store.view(task, wanted(args))?, args),
         None => Page::overview(args, context)?,
     };
     Ok(Answer::text(page.show(
@@ -48,7 +49,7 @@ pub fn run(args: &StatusArgs, context: &Context) -> Outcome {
 enum Page {
     Overview(Totals, Vec<TaskState>),
     /// A task, and of each agent whether it lives.
-    Task(TaskView, HashMap<AgentId, Liveness>),
+    Task(Box<TaskView>, HashMap<AgentId, Liveness>),
 }
 
 impl Page {
@@ -58,12 +59,12 @@ impl Page {
         Ok(Self::Overview(totals, tasks))
     }
 
-    fn of_task(mut view: TaskView, args: &StatusArgs) -> Self {
+    fn of_task(store: &dyn Store, mut view: TaskView, args: &StatusArgs) -> Self {
         filter(&mut view, args);
         let agents = view.agents.iter();
-        let alive = agents.map(|agent| (agent.id.clone(), process::liveness(agent)));
+        let alive = agents.map(|agent| (agent.id.clone(), alive(store, agent)));
         let alive = alive.collect();
-        Self::Task(view, alive)
+        Self::Task(Box::new(view), alive)
     }
 
     fn show(
@@ -122,7 +123,8 @@ impl Page {
 }
 
 fn lines<T: Display>(items: impl Iterator<Item = T>) -> String {
-    items.map(|item| format!("{item}\n")).collect()
+    let lines: Vec<String> = items.map(|item| format!("{item}\n")).collect();
+    lines.concat()
 }
 
 /// What has to be read: all agents where those that have ended are searched.

@@ -61,8 +61,9 @@ impl Watch<'_> {
     fn read(&self) -> Result<Page, Failure> {
         match self.task {
             Some(task) => {
-                let view = self.context.store()?.peek(task, wanted(self.args))?;
-                Ok(Page::of_task(view, self.args))
+                let store = self.context.store()?;
+                let view = store.peek(task, wanted(self.args))?;
+                Ok(Page::of_task(store, view, self.args))
             }
             None => Page::overview(self.args, self.context),
         }
@@ -112,7 +113,7 @@ impl Watch<'_> {
         let looked = watch_changes(watcher, wakes);
         let mut is_looked_for = true;
         loop {
-            let terminal = screen.within(self.context.terminal());
+            let terminal = Screen::within(self.context.terminal());
             let (shown, before) =
                 pages.both(|page| page.show(self.args, self.context, &terminal, now()));
             screen.draw(&shown, &before)?;

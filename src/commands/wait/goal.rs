@@ -49,8 +49,8 @@ impl Goal {
         }
         match (self.any, is_end) {
             (true, _) if tally.met > 0 => Verdict::Met,
-            (true, true) if tally.lost > 0 => Verdict::Unmet,
-            (false, false) if tally.lost > 0 => Verdict::Unmet,
+            // The first end that is no completion, or one that can no longer get there.
+            (true, true) | (false, false) if tally.lost > 0 => Verdict::Unmet,
             _ if tally.open > 0 => Verdict::Wait,
             _ if tally.lost > 0 || tally.met == 0 => Verdict::Unmet,
             _ => Verdict::Met,

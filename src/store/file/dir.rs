@@ -66,7 +66,8 @@ impl Dir {
 
     /// Its permission bits.
     pub(crate) fn mode(&self) -> Result<u32> {
-        let stat = rustix::fs::fstat(&self.fd).map_err(|e| Error::io("look at", &self.path, e))?;
+        let stat = retry_on_intr(|| rustix::fs::fstat(&self.fd))
+            .map_err(|e| Error::io("look at", &self.path, e))?;
         Ok(stat.st_mode & 0o7777)
     }
 
@@ -79,7 +80,8 @@ impl Dir {
 
     /// Takes every permission from everyone but the owner.
     pub(crate) fn make_private(&self) -> Result<()> {
-        rustix::fs::fchmod(&self.fd, DIR_MODE).map_err(|e| Error::io("protect", &self.path, e))
+        retry_on_intr(|| rustix::fs::fchmod(&self.fd, DIR_MODE))
+            .map_err(|e| Error::io("protect", &self.path, e))
     }
 
     /// Opens a directory below; `None` if nothing is there.
@@ -215,19 +217,17 @@ impl Dir {
 
     /// All names here but `.` and `..`, in no order.
     pub(crate) fn all_names(&self) -> Result<Vec<String>> {
-        let failed = |e| Error::io("list", &self.path, e);
-        let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&self.fd).map_err(failed)? {
-            let name = entry
-                .map_err(failed)?
-                .file_name()
-                .to_string_lossy()
-                .into_owned();
-            if name != "." && name != ".." {
-                names.push(name);
+        retry_on_intr(|| {
+            let mut names = Vec::new();
+            for entry in rustix::fs::Dir::read_from(&self.fd)? {
+                let name = entry?.file_name().to_string_lossy().into_owned();
+                if name != "." && name != ".." {
+                    names.push(name);
+                }
             }
-        }
-        Ok(names)
+            Ok(names)
+        })
+        .map_err(|e| Error::io("list", &self.path, e))
     }
 
     fn open_beneath(&self, name: &str, flags: OFlags) -> Result<Option<OwnedFd>> {

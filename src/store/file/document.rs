@@ -45,15 +45,24 @@ pub(crate) fn write<T: Serialize>(dir: &Dir, name: &str, content: &T) -> Result<
     let mut text =
         serde_json::to_vec_pretty(&document).expect("the registry's own documents serialize");
     text.push(b'\n');
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    AtomicFile::new(&path, OverwriteBehavior::AllowOverwrite)
-        .write_with_options(
-            |file| {
-                file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
-                file.write_all(&text)
-            },
-            options,
-        )
-        .map_err(|error| Error::io("replace", path, std::io::Error::from(error)))
+    let replace = || {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        AtomicFile::new(&path, OverwriteBehavior::AllowOverwrite)
+            .write_with_options(
+                |file| {
+                    file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+                    file.write_all(&text)
+                },
+                options,
+            )
+            .map_err(std::io::Error::from)
+    };
+    let mut replaced = replace();
+    while let Err(error) = &replaced
+        && error.kind() == std::io::ErrorKind::Interrupted
+    {
+        replaced = replace();
+    }
+    replaced.map_err(|error| Error::io("replace", &path, error))
 }

@@ -67,7 +67,7 @@ impl Home {
         Ok(home)
     }
 
-    /// The settings come last: where they are, all the rest is.
+    /// Makes what is not there yet. The settings come last: where they are, all the rest is.
     fn initialize(&self, patience: &Patience) -> Result<()> {
         self.dir.create(LOCK)?;
         let _lock = self.lock(patience)?;
@@ -154,8 +154,20 @@ impl Home {
     }
 }
 
+/// Whether a registry was made here, whole. The settings are its last file; an empty journal without them is what a call
+/// left that was killed while it made the registry.
 fn is_registry(dir: &Dir) -> Result<bool> {
-    Ok(dir.kind(REGISTRY)? == Some(Entry::File) || dir.kind(JOURNAL)? == Some(Entry::File))
+    if dir.kind(REGISTRY)? == Some(Entry::File) {
+        return Ok(true);
+    }
+    match dir.file(JOURNAL, Access::Read) {
+        Ok(Some(journal)) => {
+            let size = journal.metadata().map(|metadata| metadata.len());
+            Ok(size.map_err(|e| Error::io("look at", dir.at(JOURNAL), e))? > 0)
+        }
+        Ok(None) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn no_registry(path: &Path) -> Error {
@@ -201,8 +213,12 @@ fn make_dir(path: &Path) -> Result<Dir> {
     } else {
         parent
     };
-    std::fs::create_dir_all(parent).map_err(made)?;
-    let parent = Dir::open(parent)?.ok_or_else(|| made(Errno::NOENT.into()))?;
+    let parent = if let Some(parent) = Dir::open(parent)? {
+        parent
+    } else {
+        std::fs::create_dir_all(parent).map_err(made)?;
+        Dir::open(parent)?.ok_or_else(|| made(Errno::NOENT.into()))?
+    };
     let dir = parent.make_dir(name)?;
     parent.sync()?;
     // The caller gave this path, so messages show it as it was given.

@@ -190,7 +190,8 @@ pub(crate) struct Backward<'a> {
 impl<'a> Backward<'a> {
     /// Lines before the file's present end.
     pub(crate) fn new(file: &'a File, path: &'a Path) -> Result<Self> {
-        let stat = rustix::fs::fstat(file).map_err(|e| Error::io("look at", path, e))?;
+        let stat =
+            retry_on_intr(|| rustix::fs::fstat(file)).map_err(|e| Error::io("look at", path, e))?;
         if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() {
             return Err(Error::damaged(path, "it is not a regular file"));
         }

@@ -135,6 +135,21 @@ fn look(home: &Home, task: &TaskDir, wanted: AgentsWanted<'_>) -> Result<TaskVie
     })
 }
 
+/// The active agents as their logs say now. A log that is moved meanwhile is found in the other folder.
+pub(crate) fn active(store: &FileStore, task: &TaskId) -> Result<Vec<Agent>> {
+    let task = FileStore::task_dir(&store.home()?, task)?;
+    let mut active = Vec::new();
+    for id in task.agents_in(Folder::Active)? {
+        // One that is being registered has a log before it has a line.
+        let line = task.log(&id, Access::Read)?.and_then(|log| log.tail.last);
+        active.extend(
+            line.map(|line| line.agent)
+                .filter(|agent| agent.status.is_active()),
+        );
+    }
+    Ok(active)
+}
+
 /// The agents of a task, with what is committed and not yet in a log.
 struct Agents<'a> {
     task: &'a TaskDir,

@@ -96,16 +96,16 @@ impl FileWatcher {
         });
         self.is_blind |= !matches!(added, Some(Ok(_)));
     }
+}
 
-    /// Whether anything was told within `timeout`.
-    fn poll(&self, inotify: &OwnedFd, timeout: Duration) -> Result<bool> {
-        let timeout = Timespec::try_from(timeout).ok();
-        let mut fds = [PollFd::new(inotify, PollFlags::IN)];
-        match rustix::event::poll(&mut fds, timeout.as_ref()) {
-            Ok(ready) => Ok(ready > 0),
-            Err(Errno::INTR) => Ok(false),
-            Err(errno) => Err(Error::io("wait for", "inotify", errno)),
-        }
+/// Whether anything was told within `timeout`.
+fn poll(inotify: &OwnedFd, timeout: Option<Duration>) -> Result<bool> {
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    let mut fds = [PollFd::new(inotify, PollFlags::IN)];
+    match rustix::event::poll(&mut fds, timeout.as_ref()) {
+        Ok(ready) => Ok(ready > 0),
+        Err(Errno::INTR) => Ok(false),
+        Err(errno) => Err(Error::io("wait for", "inotify", errno)),
     }
 }
 
@@ -139,12 +139,11 @@ impl Watcher for FileWatcher {
             let until_end = deadline.map(left);
             let longest = [until_look, until_end].into_iter().flatten().min();
             // Even when the time is over, what was told already is asked for.
-            let told = match &self.inotify {
-                Some(inotify) => self.poll(inotify, longest.unwrap_or(Duration::MAX))?,
-                None => {
-                    std::thread::sleep(longest.unwrap_or(SLOW));
-                    false
-                }
+            let told = if let Some(inotify) = &self.inotify {
+                poll(inotify, longest)?
+            } else {
+                std::thread::sleep(longest.unwrap_or(SLOW));
+                false
             };
             if Instant::now() < self.rests_until {
                 return Ok(false);
@@ -160,5 +159,77 @@ impl Watcher for FileWatcher {
                 return Ok(false);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::file::{Options, home};
+
+    /// A home that is there, and a journal in it to be written to.
+    fn home() -> (tempfile::TempDir, FileStore) {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("home");
+        let store = FileStore::new(Options::new(&path));
+        Home::make(&path, &store.patience()).unwrap();
+        (root, store)
+    }
+
+    fn change(store: &FileStore) {
+        let home = store.home().unwrap();
+        let journal = home.dir.create(home::JOURNAL).unwrap();
+        rustix::io::write(journal, b"x").unwrap();
+    }
+
+    const NOW: Duration = Duration::ZERO;
+
+    #[test]
+    fn a_change_is_told_once_even_if_it_came_before_the_wait() {
+        let (_root, store) = home();
+        let mut watcher = watcher(&store, &[Watched::Machine]).unwrap();
+        assert!(!watcher.wait(NOW).unwrap());
+        change(&store);
+        assert!(watcher.wait(NOW).unwrap());
+        assert!(!watcher.wait(PAUSE * 2).unwrap());
+    }
+
+    #[test]
+    fn changes_close_together_are_one_and_the_last_is_not_lost() {
+        let (_root, store) = home();
+        let mut watcher = watcher(&store, &[Watched::Machine]).unwrap();
+        let begun = Instant::now();
+        let mut told = 0;
+        while begun.elapsed() < PAUSE * 10 {
+            change(&store);
+            told += u32::from(watcher.wait(NOW).unwrap());
+        }
+        let most = u32::try_from(begun.elapsed().as_millis() / PAUSE.as_millis()).unwrap() + 1;
+        assert!((1..=most).contains(&told), "{told} of at most {most}");
+        change(&store);
+        assert!(watcher.wait(SLOW * 5).unwrap());
+    }
+
+    #[test]
+    fn a_long_look_is_followed_by_a_long_pause() {
+        let (_root, store) = home();
+        let mut watcher = watcher(&store, &[Watched::Machine]).unwrap();
+        change(&store);
+        assert!(watcher.wait(NOW).unwrap());
+        // The look.
+        std::thread::sleep(Duration::from_millis(20));
+        change(&store);
+        assert!(!watcher.wait(SLOW / 2).unwrap());
+        assert!(watcher.wait(SLOW * 5).unwrap());
+    }
+
+    #[test]
+    fn who_is_told_nothing_looks_every_second() {
+        let (_root, store) = home();
+        let mut watcher = watcher(&store, &[Watched::Machine]).unwrap();
+        watcher.inotify = None;
+        watcher.is_blind = true;
+        assert!(!watcher.wait(SLOW / 4).unwrap());
+        assert!(watcher.wait(SLOW * 5).unwrap());
     }
 }

@@ -39,7 +39,8 @@ fn a_pipe_gets_what_was_printed_byte_for_byte() {
 fn the_last_lines_are_those_at_the_end() {
     let text: String = (0..50_000)
         .map(|number| format!("line {number}\n"))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let env = with_output(text.as_bytes());
     assert_eq!(
         env.ok(&["output", "a", "-n", "2"]),

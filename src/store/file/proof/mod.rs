@@ -102,17 +102,15 @@ impl Proof<'_> {
         self.scratch.create(LOCK)?;
         self.scratch.create(COUNTER)?;
         let path = self.scratch.at(COUNTER);
-        let counter = self.scratch.need_file(COUNTER, Access::Rewrite)?;
-        counter
-            .write_all_at(&0_u64.to_le_bytes(), 0)
+        let file = self.scratch.need_file(COUNTER, Access::Rewrite)?;
+        file.write_all_at(&0_u64.to_le_bytes(), 0)
             .map_err(|e| Error::io("write to", &path, e))?;
         let counted = match self.count()? {
             Ok(counted) => counted,
             Err(what) => return Ok(Err(what)),
         };
         let mut number = [0; 8];
-        counter
-            .read_exact_at(&mut number, 0)
+        file.read_exact_at(&mut number, 0)
             .map_err(|e| Error::io("read", &path, e))?;
         let reached = u64::from_le_bytes(number);
         if reached != counted {

@@ -1,0 +1,154 @@
+//! A process that is stopped in the middle of a call holds up its own task and no other.
+
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
+use crate::env::{BINARY, Env, Ran};
+use crate::state::State;
+
+/// A call that was stopped.
+struct Stopped {
+    child: Child,
+}
+
+impl Stopped {
+    /// Starts a call and returns when it has stopped: right after its first system call `name` on `path`.
+    fn after(name: &str, path: &std::path::Path, env: &Env, args: &[&str]) -> Self {
+        let mut command = Command::new("strace");
+        // -D: the call is our child, and strace its own.
+        env.prepare(&mut command)
+            .args(["-D", "-qq", "-o", "/dev/null", "-P"])
+            .arg(path)
+            .args(["-e", &format!("trace={name}"), "-e"])
+            .arg(format!("inject={name}:signal=STOP:when=1"))
+            .arg(BINARY)
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let child = command.spawn().unwrap_or_else(|error| {
+            panic!("strace does not start, and this test needs it; install strace: {error}")
+        });
+        let stopped = Self { child };
+        let (_, status) = waitpid(Some(stopped.pid()), WaitOptions::UNTRACED)
+            .expect("it can be waited for")
+            .expect("it stops");
+        assert!(status.stopped(), "{args:?} did not stop: {status:?}");
+        stopped
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Lets it go on to its end.
+    fn go_on(self) -> Ran {
+        kill_process(self.pid(), Signal::CONT).expect("it can go on");
+        self.child.wait_with_output().expect("it ends").into()
+    }
+}
+
+/// Two tasks with two agents each.
+fn two_tasks() -> Env {
+    let env = Env::new();
+    for task in ["T", "U"] {
+        env.task(task);
+        env.agent(task, "a");
+        env.agent(task, "b");
+    }
+    env
+}
+
+const REPORT: [&str; 6] = ["progress", "--task", "T", "--agent", "a", "halfway"];
+
+#[track_caller]
+fn times_out(env: &Env, args: &[&str], stopped: &Stopped) {
+    let said = env.fails(75, &[args, &["--lock-timeout", "1s"]].concat());
+    let pid = stopped.pid().as_raw_nonzero().to_string();
+    assert!(said.contains(&format!("process {pid} holds it")), "{said}");
+}
+
+#[test]
+fn a_process_stopped_in_a_report_holds_up_its_own_task_and_no_other() {
+    let env = two_tasks();
+    let log = env.task_dir("T").join("agents/active/a.jsonl");
+    let stopped = Stopped::after("write", &log, &env, &REPORT);
+    env.ok(&["progress", "--task", "U", "--agent", "a", "goes on"]);
+    env.ok(&["register", "--task", "U", "--type", "coder", "--id", "new"]);
+    env.ok(&["progress", "--task", "U", "--agent", "a", "-s", "completed"]);
+    env.ok(&["finding", "--task", "U", "--agent", "b", "a leak"]);
+    env.ok(&["task", "new", "work", "--id", "V"]);
+    times_out(
+        &env,
+        &["progress", "--task", "T", "--agent", "b", "waits"],
+        &stopped,
+    );
+    times_out(
+        &env,
+        &["register", "--task", "T", "--type", "coder"],
+        &stopped,
+    );
+    assert_eq!(stopped.go_on().code, Some(0));
+    env.ok(&["progress", "--task", "T", "--agent", "b", "goes on"]);
+    let log = &State::read(&env.home()).tasks["T"].agents["a"];
+    assert_eq!(log.last().unwrap()["message"], "halfway");
+    env.is_healthy();
+}
+
+#[test]
+fn a_process_stopped_before_it_commits_holds_up_its_own_task_and_no_other() {
+    let env = two_tasks();
+    let lock = env.task_dir("T").join("lock");
+    let stopped = Stopped::after(
+        "flock",
+        &lock,
+        &env,
+        &["register", "--task", "T", "--type", "coder"],
+    );
+    env.ok(&["register", "--task", "U", "--type", "coder", "--id", "new"]);
+    env.ok(&["progress", "--task", "U", "--agent", "a", "-s", "completed"]);
+    times_out(
+        &env,
+        &["register", "--task", "T", "--type", "coder"],
+        &stopped,
+    );
+    assert_eq!(stopped.go_on().code, Some(0));
+    assert_eq!(env.counts("T").1, [6, 5, 1, 0, 0]);
+    env.is_healthy();
+}
+
+#[test]
+fn a_process_stopped_while_it_waits_for_the_global_lock_holds_up_no_other_task() {
+    let env = two_tasks();
+    let lock = env.home().join("lock");
+    let global = std::fs::File::open(&lock).unwrap();
+    rustix::fs::flock(&global, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let args = ["register", "--task", "T", "--type", "coder"];
+    let stopped = Stopped::after("flock", &lock, &env, &args);
+    drop(global);
+    env.ok(&["register", "--task", "U", "--type", "coder", "--id", "new"]);
+    assert_eq!(stopped.go_on().code, Some(0));
+    assert_eq!(env.counts("T").1, [6, 6, 0, 0, 0]);
+    env.is_healthy();
+}
+
+/// The commit itself takes the machine's lock. Reports and findings never do.
+#[test]
+fn a_process_stopped_in_its_commit_holds_up_changes_everywhere_and_reports_nowhere_else() {
+    let env = two_tasks();
+    let journal = env.home().join("journal.jsonl");
+    let args = ["register", "--task", "T", "--type", "coder", "--id", "new"];
+    let stopped = Stopped::after("write", &journal, &env, &args);
+    env.ok(&["progress", "--task", "U", "--agent", "a", "goes on"]);
+    env.ok(&["finding", "--task", "U", "--agent", "a", "a leak"]);
+    env.ok(&["status"]);
+    times_out(
+        &env,
+        &["register", "--task", "U", "--type", "coder"],
+        &stopped,
+    );
+    assert_eq!(stopped.go_on().code, Some(0));
+    env.ok(&["register", "--task", "U", "--type", "coder", "--id", "new"]);
+    assert_eq!(env.counts("T").1, [6, 6, 0, 0, 0]);
+    env.is_healthy();
+}
