@@ -27,7 +27,8 @@
 //! 2. An operation that returned is on disk. One that failed changed nothing, or says that it cannot know.
 //! 3. The task's lock is taken before the global one, by type. Nobody waits for any lock while holding the global one.
 //! 4. Every prefix of what a call writes is a state that the next call understands and finishes.
-//! 5. What a call costs does not depend on how many agents there are: files are read from their end.
+//! 5. Whoever only watches takes no lock, and looks at most some twenty times a second: see [`store::Watcher`].
+//! 6. What a call costs does not depend on how many agents there are: files are read from their end.
 //!
 //! # How a change is made durable
 //!

@@ -1,7 +1,7 @@
 //! How a call ends: its answer on standard output, its warnings or its failure on standard error.
 //!
-//! The only place that writes to either. An answer is one write, so that a reader sees all of it or nothing; only what
-//! is too large to be held twice goes out through [`stream()`].
+//! The only place that writes to either. An answer is one write, so that a reader sees all of it or nothing; what is
+//! too large to be held twice goes out through [`stream()`], and what comes bit by bit through [`say()`].
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};

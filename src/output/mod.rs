@@ -1,5 +1,5 @@
 //! What people see. Views of the store go in, text comes out: nothing here opens a file or reads a clock, and only
-//! [`answer`] prints, and [`Working`] draws while a call takes long.
+//! [`answer`] prints, and [`Working`] and [`Screen`] draw while a call goes on.
 //!
 //! Whatever an agent wrote passes through [`escape()`] on its way into a [`layout::Line`], so no text of an agent can
 //! steer a terminal. On a terminal there are glyphs, bars and lines cut to its width; in a pipe plain words, one line a

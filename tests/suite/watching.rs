@@ -4,6 +4,7 @@ mod follow;
 mod locks;
 mod output;
 mod screen;
+mod smoke;
 mod wait;
 
 use std::fs;
