@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use clap_complete::ArgValueCompleter;
 
-use super::value;
+use super::value::{self, Wait};
 use super::words;
 use crate::commands::complete;
 use agentreg::model::{AgentId, AgentType, Severity, Status};
@@ -22,6 +22,17 @@ pub struct RegisterArgs {
     #[arg(short = 't', long = "type", value_name = "TYPE")]
     pub agent_type: AgentType,
 
+    /// The process to look at for its life
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
+    pub pid: Option<u32>,
+
+    #[command(flatten)]
+    pub options: AgentOptions,
+}
+
+/// What may be said of an agent that is registered, by `register` and `run`.
+#[derive(Debug, Args)]
+pub struct AgentOptions {
     /// The agent's id [default: <type>-HHMMSS-<6 hex>]; a repeated call with equal arguments registers one agent
     #[arg(long, value_name = "ID")]
     pub id: Option<AgentId>,
@@ -33,10 +44,6 @@ pub struct RegisterArgs {
     /// Who I am, the parent [default: $AGENTREG_AGENT if its task is the same]
     #[arg(long, value_name = "AGENT", value_parser = value::agent_id, add = ArgValueCompleter::new(complete::agents))]
     pub agent: Option<AgentId>,
-
-    /// The process to look at for its life
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
-    pub pid: Option<u32>,
 
     /// Without a report or finding for longer than this it counts as dead
     #[arg(long, value_name = "DURATION", value_parser = value::ttl)]
@@ -53,6 +60,11 @@ pub struct RegisterArgs {
     /// Refuse while another agent of the type is active
     #[arg(long)]
     pub unique: bool,
+
+    /// Sleep for a slot rather than be refused, for so long or for ever
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
+        default_missing_value = "forever", value_parser = value::wait)]
+    pub wait: Option<Wait>,
 }
 
 /// Report where an agent stands

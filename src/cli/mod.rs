@@ -9,6 +9,7 @@ mod explain;
 mod globals;
 mod look;
 mod machine;
+mod run;
 mod task;
 pub mod value;
 mod wait;
@@ -20,13 +21,14 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use crate::output::ColorChoice;
 
-pub use agent::{FindingArgs, ProgressArgs, RegisterArgs};
+pub use agent::{AgentOptions, FindingArgs, ProgressArgs, RegisterArgs};
 pub use explain::Stop;
 pub use globals::Globals;
 pub use look::{EventsArgs, FindingsArgs, ReportsArgs, StatusArgs};
 pub use machine::{
     CompletionsArgs, ConfigArgs, DoctorArgs, ExportArgs, ImportArgs, Setting, Shell,
 };
+pub use run::{ReapArgs, RunArgs, TerminateArgs};
 pub use task::{CloseArgs, ListArgs, NewArgs, SetArgs, ShowArgs, TaskArgs, TaskVerb};
 pub use wait::{OutputArgs, WaitArgs};
 
@@ -61,12 +63,15 @@ macro_rules! commands {
 commands! {
     "task" Task(TaskArgs),
     "register" Register(RegisterArgs),
+    "run" Run(RunArgs),
     "progress" Progress(ProgressArgs),
     "finding" Finding(FindingArgs),
     "status" Status(StatusArgs),
     "findings" Findings(FindingsArgs),
     "reports" Reports(ReportsArgs),
     "events" Events(EventsArgs),
+    "terminate" Terminate(TerminateArgs),
+    "reap" Reap(ReapArgs),
     "wait" Wait(WaitArgs),
     "output" Output(OutputArgs),
     "doctor" Doctor(DoctorArgs),

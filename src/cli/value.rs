@@ -75,6 +75,18 @@ pub fn pause(text: &str) -> Result<Duration, BadValue> {
     Ok(length)
 }
 
+/// How long a slot is waited for; none: for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait(pub Option<Duration>);
+
+/// A duration, or `forever`.
+pub fn wait(text: &str) -> Result<Wait, BadValue> {
+    if text == "forever" {
+        return Ok(Wait(None));
+    }
+    duration(text).map(|length| Wait(Some(length)))
+}
+
 /// A duration of at least a second: what it is measured in is whole seconds.
 pub fn ttl(text: &str) -> Result<Duration, BadValue> {
     let length = duration(text)?;

@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use agentreg::model::{AgentId, TaskId, Timestamp};
 use agentreg::store::Store;
@@ -36,6 +37,11 @@ impl Context {
     /// Whether the answer is to be ids, or nothing.
     pub fn quiet(&self) -> bool {
         self.globals.quiet
+    }
+
+    /// How long to wait for a lock.
+    pub fn lock_timeout(&self) -> Duration {
+        self.globals.lock_timeout
     }
 
     /// What the answer is made for.

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use agentreg::model::{Agent, AgentId, REPORT_EXTRA, Report, SCHEMA, TaskId};
-use agentreg::process;
 use agentreg::store::{AgentsWanted, EventQuery, FindingQuery, ReportQuery, Store};
 use serde::Serialize;
 
 use super::Outcome;
+use super::alive::alive;
 use super::context::{Context, no_task};
 use crate::cli::ExportArgs;
 use crate::output::json::{AgentObject, FindingObject, TaskItem, WithExtra};
@@ -80,7 +80,7 @@ fn agents(
                 out,
                 &Exported {
                     agent: WithExtra::new(
-                        AgentObject::new(agent, process::liveness(agent)),
+                        AgentObject::new(agent, alive(store, agent)),
                         &agent.extra,
                     ),
                     reports: reports.remove(&agent.id).unwrap_or_default(),

@@ -1,5 +1,6 @@
 //! What each command does: reads what it needs, asks the store for one whole operation, and answers.
 
+mod alive;
 pub mod complete;
 pub mod completions;
 mod config;
@@ -14,11 +15,16 @@ mod follow;
 mod import;
 mod output;
 mod progress;
+mod reap;
 mod register;
 mod reports;
+mod run;
 mod selection;
+mod slots;
 mod status;
+mod stop;
 mod task;
+mod terminate;
 mod text;
 mod wait;
 mod workspace;
@@ -28,13 +34,13 @@ use std::process::ExitCode;
 
 use agentreg::model::Agent;
 use agentreg::process;
+use agentreg::store::Store;
+use agentreg::store::file::play_lock_proof;
 use context::Context;
 
 use crate::cli::{self, Call, Stop, Verb};
 use crate::output::json::{self, AgentObject, Keyed};
 use crate::output::{Answer, Failure, Terminal, finish};
-
-pub use doctor::LOCK_PROOF;
 
 /// How a command ends.
 pub type Outcome = Result<Answer, Failure>;
@@ -42,9 +48,13 @@ pub type Outcome = Result<Answer, Failure>;
 /// Runs the call that `words` make.
 pub fn main(words: &[OsString]) -> ExitCode {
     let (outcome, as_json) = match cli::parse(words) {
+        Ok(Call {
+            globals,
+            verb: Verb::Run(args),
+        }) => return run::main(&args, &Context::new(globals)),
         Ok(call) => {
             let as_json = call.globals.json;
-            (run(call), as_json)
+            (answer(call), as_json)
         }
         Err(Stop::Show(text)) => {
             let text = if Terminal::stdout(cli::wanted_color(words)).color {
@@ -62,19 +72,33 @@ pub fn main(words: &[OsString]) -> ExitCode {
     finish(outcome, as_json).into()
 }
 
+/// Runs one of the parts that this program plays under another name; none if it was called to be itself.
+pub fn part(words: &mut dyn Iterator<Item = OsString>) -> Option<ExitCode> {
+    let words: Vec<_> = words.collect();
+    let name = words.first()?.to_str()?;
+    match name {
+        process::SUPERVISOR => Some(run::supervisor(&words[1..])),
+        doctor::LOCK_PROOF => Some(play_lock_proof(&words[1..])),
+        _ => process::part(name, &words[1..]),
+    }
+}
+
 /// What `register` and `progress` answer in JSON.
-fn agent_document(agent: &Agent) -> String {
+fn agent_document(store: &dyn Store, agent: &Agent) -> String {
     json::document(&Keyed(
         "agent",
-        AgentObject::new(agent, process::liveness(agent)),
+        AgentObject::new(agent, alive::alive(store, agent)),
     ))
 }
 
-fn run(call: Call) -> Outcome {
+fn answer(call: Call) -> Outcome {
     let context = Context::new(call.globals);
     match call.verb {
         Verb::Task(args) => task::run(&args, &context),
         Verb::Register(args) => register::run(&args, &context),
+        Verb::Run(_) => unreachable!("a command's exit is no answer"),
+        Verb::Terminate(args) => terminate::run(&args, &context),
+        Verb::Reap(args) => reap::run(&args, &context),
         Verb::Progress(args) => progress::run(&args, &context),
         Verb::Finding(args) => finding::run(&args, &context),
         Verb::Status(args) => status::run(&args, &context),

@@ -29,7 +29,7 @@ pub fn run(args: &ProgressArgs, context: &Context) -> Outcome {
     let done = store.update(&task, &agent, &said, files_changed)?;
     let agent = &done.value;
     let answer = if context.json() {
-        Answer::text(super::agent_document(agent))
+        Answer::text(super::agent_document(store, agent))
     } else if context.quiet() {
         Answer::nothing()
     } else {

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use agentreg::model::rules::Registration;
-use agentreg::model::{Agent, AgentId, Kind, ProcessIdentity, TaskId};
+use agentreg::model::{AgentId, AgentType, Kind, ProcessIdentity, TaskId};
 use agentreg::process;
-use agentreg::store::{AgentsWanted, Done, Error, Store};
+use agentreg::store::{AgentsWanted, Error, Store};
 
 use super::context::{self, Context, now, random};
+use super::slots::Slot;
 use super::{Outcome, text};
-use crate::cli::RegisterArgs;
 use crate::cli::value::Parent;
+use crate::cli::{AgentOptions, RegisterArgs};
 use crate::output::{Answer, Failure};
 
 /// Six hex digits a second and type run out late; a hundred clashes in a row are no accident.
@@ -18,32 +19,48 @@ const MAX_CLASHES: u32 = 100;
 
 pub fn run(args: &RegisterArgs, context: &Context) -> Outcome {
     let task = context.task_to_change(None)?;
-    let new = registration(args, &task)?;
-    let store = context.store()?;
-    let done = match args.id {
-        Some(_) => store.register(&task, &new)?,
-        None => register_unused(store, &task, new)?,
+    let new = Registration {
+        pid: args.pid,
+        process: args.pid.map(running_process).transpose()?,
+        ..registration(&args.agent_type, &args.options, &task)?
     };
+    let store = context.store()?;
+    let once = |new: &Registration| store.register(&task, new);
+    let slot = Slot {
+        store,
+        task: &task,
+        unique: new.unique,
+        wait: args.options.wait,
+    };
+    let done = slot.get(&mut || Ok(()), || match args.options.id {
+        Some(_) => Ok(once(&new)?),
+        None => register_unused(store, &task, new.clone(), once, |done| done.changed),
+    })?;
     let agent = &done.value;
     let answer = if context.json() {
-        Answer::text(super::agent_document(agent))
+        Answer::text(super::agent_document(store, agent))
     } else {
         Answer::lines([&agent.id])
     };
     Ok(answer.warn(done.warning.as_ref()))
 }
 
-fn registration(args: &RegisterArgs, task: &TaskId) -> Result<Registration, Failure> {
+/// An agent of this type that has no process yet.
+pub fn registration(
+    agent_type: &AgentType,
+    args: &AgentOptions,
+    task: &TaskId,
+) -> Result<Registration, Failure> {
     Ok(Registration {
         id: match &args.id {
             Some(id) => id.clone(),
-            None => AgentId::generate(&args.agent_type, now(), random()?),
+            None => AgentId::generate(agent_type, now(), random()?),
         },
-        agent_type: args.agent_type.clone(),
+        agent_type: agent_type.clone(),
         parent: parent(args, task)?,
         unique: args.unique,
-        pid: args.pid,
-        process: args.pid.map(running_process).transpose()?,
+        pid: None,
+        process: None,
         ttl: args.ttl.map(|ttl| ttl.as_secs()),
         host: Some(process::host_name()),
         labels: args.labels.iter().cloned().collect::<BTreeMap<_, _>>(),
@@ -54,14 +71,16 @@ fn registration(args: &RegisterArgs, task: &TaskId) -> Result<Registration, Fail
 
 /// Registers under an id that was made up, another one if it is taken. An equal registration of another call is a
 /// clash too, though to the store it looks like this one repeated.
-fn register_unused(
+pub fn register_unused<T>(
     store: &dyn Store,
     task: &TaskId,
     mut new: Registration,
-) -> Result<Done<Agent>, Failure> {
+    once: impl Fn(&Registration) -> Result<T, Error>,
+    is_new: impl Fn(&T) -> bool,
+) -> Result<T, Failure> {
     for _ in 0..MAX_CLASHES {
-        match store.register(task, &new) {
-            Ok(done) if done.changed => return Ok(done),
+        match once(&new) {
+            Ok(done) if is_new(&done) => return Ok(done),
             Ok(_) => {}
             Err(error) if is_taken(store, task, &new.id, &error) => {}
             Err(error) => return Err(error.into()),
@@ -89,7 +108,7 @@ fn running_process(pid: u32) -> Result<ProcessIdentity, Failure> {
 }
 
 /// Who registers it: as told, else who I am, if that is an agent of the same task.
-fn parent(args: &RegisterArgs, task: &TaskId) -> Result<Option<AgentId>, Failure> {
+fn parent(args: &AgentOptions, task: &TaskId) -> Result<Option<AgentId>, Failure> {
     if let Some(Parent(parent)) = &args.parent {
         return Ok(parent.clone());
     }

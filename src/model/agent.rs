@@ -68,6 +68,9 @@ pub struct Agent {
     /// What tells the process `pid` from a later one with the same number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<ProcessIdentity>,
+    /// Whether its supervisor holds a lease for as long as it lives.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leased: bool,
     /// The number of the task's last finding when it was registered: its own come after it.
     #[serde(default)]
     pub findings_before: u64,
@@ -104,6 +107,17 @@ pub struct ProcessIdentity {
     pub namespace: u64,
     /// Start time in clock ticks since boot.
     pub started: u64,
+}
+
+/// The command that `run` started for an agent, as its lease names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// Its process, which leads a process group of its own.
+    pub pid: u32,
+    /// What tells that process from a later one of its number.
+    pub process: ProcessIdentity,
+    /// The machine it runs on.
+    pub host: String,
 }
 
 /// How an agent's life ended.

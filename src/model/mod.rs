@@ -16,7 +16,7 @@ mod status;
 mod task;
 mod time;
 
-pub use agent::{Agent, End, EndHow, Liveness, ProcessIdentity, REPORT_EXTRA, Report};
+pub use agent::{Agent, End, EndHow, Liveness, ProcessIdentity, REPORT_EXTRA, Report, Running};
 pub use counts::{Counts, Totals};
 pub use duration::{format_duration, parse_duration};
 pub use event::{Change, Event};

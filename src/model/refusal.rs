@@ -32,6 +32,28 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 13] = [
+        Self::Usage,
+        Self::NotFound,
+        Self::LimitReached,
+        Self::Duplicate,
+        Self::IllegalTransition,
+        Self::EvidenceMissing,
+        Self::TaskClosed,
+        Self::TaskActive,
+        Self::LockTimeout,
+        Self::TimedOut,
+        Self::Damaged,
+        Self::NewerSchema,
+        Self::Io,
+    ];
+
+    /// The kind that is called so.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// The word in the JSON error.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -196,6 +196,7 @@ fn registered(new: &Registration, at: &Situation<'_>, depth: u32, when: Timestam
         evidence: None,
         end: None,
         process: new.process.clone(),
+        leased: false,
         findings_before: at.findings,
         extra: Extra::new(),
     }
@@ -340,8 +341,19 @@ pub fn end(agent: &Agent, status: Status, end: End, now: Timestamp) -> Option<Ag
     agent.status.is_active().then(|| {
         let mut next = next_line(agent, status, now);
         next.end = Some(end);
+        if status == Status::Completed {
+            next.percent = 100;
+        }
         next
     })
+}
+
+/// The last line of [`end`] with what stands behind it, if it is a completion. It is never refused: what its command
+/// did is so, whatever the task requires.
+pub fn with_evidence(before: &Agent, next: Agent, findings: u64) -> Agent {
+    let evidence = (next.status == Status::Completed)
+        .then(|| Evidence::gather(before, &next, false, findings, None, next.updated_at));
+    Agent { evidence, ..next }
 }
 
 /// What [`close`] decided.

@@ -79,6 +79,7 @@ fn registered(entry: &Entry, start: Timestamp, cx: &Context<'_>) -> Agent {
         end: None,
         process: None,
         // No finding is known to be older, so none is left out when its own are counted.
+        leased: false,
         findings_before: 0,
         extra: Extra::new(),
     }

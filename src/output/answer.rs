@@ -60,6 +60,13 @@ impl Answer {
         self
     }
 
+    /// The same with what a person should know of it.
+    #[must_use]
+    pub fn warn_of(mut self, warnings: impl IntoIterator<Item = String>) -> Self {
+        self.warnings.extend(warnings);
+        self
+    }
+
     /// The same with another exit code.
     #[must_use]
     pub fn exit(mut self, exit: Exit) -> Self {

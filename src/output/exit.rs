@@ -26,6 +26,12 @@ pub enum Exit {
     LockTimeout = 75,
     /// What was waited for did not come in time (as timeout(1) does).
     TimedOut = 124,
+    /// `run` itself failed, or was refused (this and the next two as env(1) does).
+    Run = 125,
+    /// The command of `run` cannot be executed.
+    NotExecutable = 126,
+    /// There is no such command.
+    CommandNotFound = 127,
 }
 
 impl From<Kind> for Exit {

@@ -48,6 +48,42 @@ pub fn liveness(agent: &Agent) -> Liveness {
     }
 }
 
+/// Whether the process lives, or lived, under the kernel that runs now.
+pub fn is_this_boot(process: &ProcessIdentity) -> bool {
+    boot().is_ok_and(|boot| boot == process.boot)
+}
+
+/// What became of a process that somebody wrote down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It lives.
+    There,
+    /// It has exited, but for its parent's asking: its number is not another's yet.
+    Exited,
+    /// It is gone, and its number may be another's.
+    Gone,
+    /// It cannot be seen from here.
+    Elsewhere,
+}
+
+/// Looks for the process that had this number, on this host.
+pub(super) fn presence(
+    pid: Pid,
+    host: Option<&str>,
+    process: &ProcessIdentity,
+) -> io::Result<Presence> {
+    let here = Here::look()?;
+    if host != Some(&here.host) || process.namespace != here.namespace {
+        return Ok(Presence::Elsewhere);
+    }
+    let found = stat(pid)?.filter(|found| found.started == process.started);
+    Ok(match found.filter(|_| process.boot == here.boot) {
+        None => Presence::Gone,
+        Some(found) if found.exited => Presence::Exited,
+        Some(_) => Presence::There,
+    })
+}
+
 /// Where this process looks from.
 struct Here {
     host: String,
@@ -84,6 +120,13 @@ impl Here {
     }
 }
 
+/// The parent of a process.
+pub(super) fn parent(pid: Pid) -> Option<Pid> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    let parent = stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?;
+    Pid::from_raw(parent.parse().ok()?)
+}
+
 fn boot() -> io::Result<String> {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim_end().to_owned())
 }
@@ -97,24 +140,40 @@ fn started(pid: u32) -> io::Result<Option<u64>> {
     let Some(target) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
         return Ok(None);
     };
-    // /proc may hide other users' processes (hidepid), so only this says that there is none.
-    if test_kill_process(target) == Err(rustix::io::Errno::SRCH) {
-        return Ok(None);
-    }
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    started_in(&stat)
+    let found = stat(target)?.filter(|found| !found.exited);
+    Ok(found.map(|found| found.started))
 }
 
-/// Field 22 of `proc_pid_stat(5)`; none in it for a zombie, which has exited but for its parent's asking. The second
-/// field is the command's name, which may hold spaces and parentheses.
-fn started_in(stat: &str) -> io::Result<Option<u64>> {
-    let behind_name = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    let mut fields = behind_name.split_ascii_whitespace();
-    match (fields.next(), fields.nth(18).map(str::parse)) {
-        (Some("Z" | "X" | "x"), _) => Ok(None),
-        (Some(_), Some(Ok(started))) => Ok(Some(started)),
-        _ => Err(io::Error::other("proc_pid_stat(5) is not understood")),
+/// What `proc_pid_stat(5)` tells of a process.
+#[derive(Debug, PartialEq, Eq)]
+struct Stat {
+    /// In clock ticks since boot.
+    started: u64,
+    /// Whether it only waits for its parent's asking.
+    exited: bool,
+}
+
+fn stat(pid: Pid) -> io::Result<Option<Stat>> {
+    // /proc may hide other users' processes (hidepid), so only this says that there is none.
+    if test_kill_process(pid) == Err(rustix::io::Errno::SRCH) {
+        return Ok(None);
     }
+    let path = format!("/proc/{}/stat", pid.as_raw_nonzero());
+    let line = fs::read_to_string(&path)?;
+    match stat_in(&line) {
+        Some(found) => Ok(Some(found)),
+        None => Err(io::Error::other(format!("{path} is not understood"))),
+    }
+}
+
+/// Fields 3 and 22. The second field is the command's name, which may hold spaces and parentheses.
+fn stat_in(line: &str) -> Option<Stat> {
+    let mut fields = line.rsplit_once(')')?.1.split_ascii_whitespace();
+    let state = fields.next()?;
+    Some(Stat {
+        started: fields.nth(18)?.parse().ok()?,
+        exited: matches!(state, "Z" | "X" | "x"),
+    })
 }
 
 #[cfg(test)]
@@ -160,9 +219,13 @@ mod tests {
     #[test]
     fn the_start_time_is_found_behind_any_command_name() {
         let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 12345 1 2";
-        assert_eq!(started_in(stat).unwrap(), Some(12_345));
-        assert_eq!(started_in(&stat.replace(" S ", " Z ")).unwrap(), None);
-        assert!(started_in("7 (a").is_err());
+        let found = |exited| {
+            let started = 12_345;
+            Some(Stat { started, exited })
+        };
+        assert_eq!(stat_in(stat), found(false));
+        assert_eq!(stat_in(&stat.replace(" S ", " Z ")), found(true));
+        assert_eq!(stat_in("7 (a"), None);
     }
 
     #[test]

@@ -1,5 +1,45 @@
-//! Processes as the system shows them: which one a pid names, and whether an agent's still lives.
+//! Processes: which one a pid names and whether it still lives, and a command started, watched over and ended.
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`identity`] | telling a process from a later one of its number |
+//! | [`group`] | process groups |
+//! | [`signals`], [`terminal`] | what a supervisor hears, and the terminal it shares with its command |
+//! | [`start`] | a command that runs only when all is written down |
+//! | [`guardian`] | who kills the command when its supervisor is killed |
+//! | [`supervise`] | from a command's start to its end |
+//! | [`terminate`] | ending what somebody else started |
 
+mod group;
+mod guardian;
 mod identity;
+mod signals;
+mod start;
+mod supervise;
+mod terminal;
+mod terminate;
 
-pub use identity::{host_name, identify, liveness};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+pub use guardian::Guardian;
+pub use identity::{host_name, identify, is_this_boot, liveness};
+pub use signals::{Signals, die_of};
+pub use start::Waiting;
+pub use supervise::{Ended, Supervisor};
+pub use terminate::Target;
+
+/// The file this process runs, also where another has taken its name.
+pub const THIS_PROGRAM: &str = "/proc/self/exe";
+
+/// The program that starts a supervisor of its own session, by this name.
+pub const SUPERVISOR: &str = "agentreg-supervisor";
+
+/// Runs one of the parts that this program plays under another name; none if it was called to be itself.
+pub fn part(name: &str, words: &[OsString]) -> Option<ExitCode> {
+    match name {
+        guardian::NAME => Some(guardian::main()),
+        start::NAME => Some(start::main(words)),
+        _ => None,
+    }
+}

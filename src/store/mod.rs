@@ -6,10 +6,12 @@
 
 mod error;
 pub mod file;
+mod lease;
 mod query;
 mod watch;
 
 pub use error::{Error, Holder};
+pub use lease::{Lease, LeaseState};
 pub use query::{
     AgentsWanted, Check, EventQuery, FindingQuery, Import, ImportedAgent, Problem, ReportQuery,
     Scope,
@@ -80,11 +82,21 @@ pub trait Store {
     /// Changes a task's settings.
     fn set_task(&self, task: &TaskId, change: &TaskChange) -> Result<TaskState>;
 
-    /// Closes a task; with `force` terminates its active agents first, one commit each. The number is theirs.
-    fn close_task(&self, task: &TaskId, force: bool) -> Result<Done<(TaskState, u64)>>;
+    /// Closes a task; with `force` terminates its active agents first, one commit each, and gives them.
+    fn close_task(&self, task: &TaskId, force: bool) -> Result<Done<(TaskState, Vec<Agent>)>>;
 
     /// Registers an agent if [`crate::model::rules::admit`] lets it.
     fn register(&self, task: &TaskId, new: &Registration) -> Result<Done<Agent>>;
+
+    /// Registers an agent that lives as long as its lease is held: by the caller from before anybody can see the agent,
+    /// and by every process that it hands the lease to. Any other agent of its id is a `duplicate`.
+    fn register_leased(&self, task: &TaskId, new: &Registration) -> Result<(Done<Agent>, Lease)>;
+
+    /// Whether an agent's lease is held, and what its holder noted there. Takes no other lock.
+    fn lease(&self, task: &TaskId, agent: &AgentId) -> Result<LeaseState>;
+
+    /// A file, made if it is not there, that what an agent's command prints is appended to.
+    fn output(&self, task: &TaskId, agent: &AgentId) -> Result<File>;
 
     /// Records what an agent says of its state. `files_changed` is evidence, counted before.
     fn update(
@@ -98,6 +110,16 @@ pub trait Store {
     /// Ends an agent whatever it says itself; an agent that has ended stays as it is.
     fn end(&self, task: &TaskId, agent: &AgentId, status: Status, end: &End)
     -> Result<Done<Agent>>;
+
+    /// Ends an agent as failed if `is_dead` says so of it as it is when nobody can change it any more. `is_dead` may be
+    /// asked again, and must not ask this store for anything that waits for the task.
+    fn reap(
+        &self,
+        task: &TaskId,
+        agent: &AgentId,
+        end: &End,
+        is_dead: &dyn Fn(&Agent) -> bool,
+    ) -> Result<Done<Agent>>;
 
     /// Shares a finding of an agent with its peers.
     fn share(&self, task: &TaskId, agent: &AgentId, finding: &NewFinding) -> Result<Finding>;

@@ -10,6 +10,7 @@ mod env;
 mod full_disk;
 mod import;
 mod json;
+mod live;
 mod power_cut;
 mod prefixes;
 mod properties;

@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use std::fmt::Display;
 
 use agentreg::model::{Agent, AgentId, Counts, Liveness, Status, TaskState, Timestamp, Totals};
-use agentreg::process;
-use agentreg::store::{AgentsWanted, Scope, TaskView};
+use agentreg::store::{AgentsWanted, Scope, Store, TaskView};
 use serde::Serialize;
 
 use super::Outcome;
+use super::alive::alive;
 use super::context::{Context, no_task, now};
 use crate::cli::StatusArgs;
 use crate::output::json::{self, AgentObject, FindingSums, TaskItem, TaskObject};
@@ -32,7 +32,10 @@ pub fn run(args: &StatusArgs, context: &Context) -> Outcome {
         return watch::run(args, context, task.as_ref(), pause);
     }
     let page = match &task {
-        Some(task) => Page::of_task(context.store()?.view(task, wanted(args))?, args),
+        Some(task) => {
+            let store = context.store()?;
+            Page::of_task(store, store.view(task, wanted(args))?, args)
+        }
         None => Page::overview(args, context)?,
     };
     Ok(Answer::text(page.show(
@@ -58,10 +61,10 @@ impl Page {
         Ok(Self::Overview(totals, tasks))
     }
 
-    fn of_task(mut view: TaskView, args: &StatusArgs) -> Self {
+    fn of_task(store: &dyn Store, mut view: TaskView, args: &StatusArgs) -> Self {
         filter(&mut view, args);
         let agents = view.agents.iter();
-        let alive = agents.map(|agent| (agent.id.clone(), process::liveness(agent)));
+        let alive = agents.map(|agent| (agent.id.clone(), alive(store, agent)));
         let alive = alive.collect();
         Self::Task(view, alive)
     }

@@ -61,8 +61,9 @@ impl Watch<'_> {
     fn read(&self) -> Result<Page, Failure> {
         match self.task {
             Some(task) => {
-                let view = self.context.store()?.peek(task, wanted(self.args))?;
-                Ok(Page::of_task(view, self.args))
+                let store = self.context.store()?;
+                let view = store.peek(task, wanted(self.args))?;
+                Ok(Page::of_task(store, view, self.args))
             }
             None => Page::overview(self.args, self.context),
         }

@@ -1,25 +1,27 @@
 //! `task close`: a task takes no more agents.
 
 use crate::cli::CloseArgs;
-use crate::commands::Outcome;
 use crate::commands::context::Context;
+use crate::commands::{Outcome, stop};
 use crate::output::Answer;
 
 pub fn run(args: &CloseArgs, context: &Context) -> Outcome {
     let task = context.task_to_change(args.name.as_deref())?;
-    let done = context.store()?.close_task(&task, args.force)?;
+    let store = context.store()?;
+    let done = store.close_task(&task, args.force)?;
     let (state, terminated) = &done.value;
     let answer = if context.json() {
         Answer::text(super::document(state))
     } else if context.quiet() {
         Answer::nothing()
     } else {
-        Answer::lines([match (done.changed, terminated) {
+        Answer::lines([match (done.changed, terminated.len()) {
             (false, _) => format!("task {task} was closed already"),
             (true, 0) => format!("task {task} closed"),
             (true, 1) => format!("task {task} closed, 1 agent terminated"),
             (true, n) => format!("task {task} closed, {n} agents terminated"),
         }])
     };
-    Ok(answer.warn(done.warning.as_ref()))
+    let warnings = stop::all(store, terminated, stop::GRACE);
+    Ok(answer.warn(done.warning.as_ref()).warn_of(warnings))
 }

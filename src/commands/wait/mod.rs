@@ -9,12 +9,12 @@ mod party;
 use std::time::{Duration, Instant};
 
 use agentreg::model::{Agent, Kind, Status};
-use agentreg::process;
 use agentreg::store::{Store, Watched, Watcher};
 use serde::Serialize;
 
 use self::goal::{Goal, Tally, Verdict};
 use self::party::Party;
+use super::alive::alive;
 use super::context::{Context, no_task};
 use super::{Outcome, selection};
 use crate::cli::WaitArgs;
@@ -207,7 +207,7 @@ fn answer(parties: &[Party], is_met: bool, context: &Context, store: &dyn Store)
         agents.extend(party.agents(store)?);
     }
     let text = if context.json() {
-        let object = |agent| AgentObject::new(agent, process::liveness(agent));
+        let object = |agent| AgentObject::new(agent, alive(store, agent));
         json::document(&Waited {
             met: is_met,
             agents: agents.iter().map(object).collect(),

@@ -2,14 +2,13 @@
 
 use std::collections::HashSet;
 
-use agentreg::model::{
-    Agent, AgentId, Counts, End, EndHow, Liveness, Status, TaskId, TaskState, TaskStatus,
-};
-use agentreg::process;
+use agentreg::model::{Agent, AgentId, Counts, Liveness, Status, TaskId, TaskState, TaskStatus};
 use agentreg::store::{AgentsWanted, NewReports, ReportQuery, Store};
 
 use super::goal::Tally;
 use crate::cli::words::Until;
+use crate::commands::alive::alive;
+use crate::commands::reap;
 use crate::output::Failure;
 
 /// The agents of one task that are waited for.
@@ -117,37 +116,19 @@ impl Party {
         store: &dyn Store,
         tell: &mut dyn FnMut(Failure),
     ) -> Result<bool, Failure> {
-        let is_dead =
-            |agent: &Agent| agent.status.is_active() && process::liveness(agent) == Liveness::No;
-        let mut any = false;
-        let dead = |agent: &&Agent| is_dead(agent) && !self.lost.contains(&agent.id);
-        let dead: Vec<AgentId> = self
-            .agents
-            .iter()
-            .filter(dead)
-            .map(|agent| agent.id.clone())
-            .collect();
-        for id in dead {
-            // It may have ended in order since the last look.
-            let ids = [id];
-            let now = store.peek(&self.task, AgentsWanted::These(&ids))?.agents;
-            any = true;
-            if !now.first().is_some_and(is_dead) {
-                continue;
-            }
-            let end = End {
-                how: EndHow::Reaped,
-                code: None,
-                signal: None,
-                reason: Some("its process is gone".to_owned()),
-            };
-            let [id] = ids;
-            if let Err(error) = store.end(&self.task, &id, Status::Failed, &end) {
+        let is_dead = |agent: &&Agent| {
+            agent.status.is_active()
+                && !self.lost.contains(&agent.id)
+                && alive(store, agent) == Liveness::No
+        };
+        let dead: Vec<Agent> = self.agents.iter().filter(is_dead).cloned().collect();
+        for agent in &dead {
+            if let Err(error) = reap::one(store, agent) {
                 tell(error.into());
-                self.lost.insert(id);
+                self.lost.insert(agent.id.clone());
             }
         }
-        Ok(any)
+        Ok(!dead.is_empty())
     }
 
     /// All of them, whole.

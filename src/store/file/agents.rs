@@ -10,14 +10,47 @@ use super::lock::Patience;
 use super::task::{AgentLog, Folder, JOURNAL, TaskGuard};
 use crate::model::rules::{self, Admission, Observed, Registration, Situation, Update, Updated};
 use crate::model::{
-    Agent, AgentId, Change, Counts, End, FilesChanged, SCHEMA, Status, TaskId, Timestamp, Totals,
+    Agent, AgentId, Change, Counts, End, FilesChanged, Kind, Rejection, SCHEMA, Status, TaskId,
+    Timestamp, Totals,
 };
-use crate::store::{Done, Error, Result};
+use crate::store::{Done, Error, Lease, Result};
 
 pub(crate) fn register(
     store: &FileStore,
     task: &TaskId,
     new: &Registration,
+) -> Result<Done<Agent>> {
+    admit(store, task, new, &mut |_, _| Ok(()))
+}
+
+pub(crate) fn register_leased(
+    store: &FileStore,
+    task: &TaskId,
+    new: &Registration,
+) -> Result<(Done<Agent>, Lease)> {
+    let mut lease = None;
+    let done = admit(store, task, new, &mut |guard, agent| {
+        lease = Some(guard.take_lease(&agent.id)?);
+        agent.leased = true;
+        Ok(())
+    })?;
+    match lease.filter(|_| done.changed) {
+        Some(lease) => Ok((done, lease)),
+        None => Err(Rejection::new(
+            Kind::Duplicate,
+            format!("agent {} is registered in task {task} already", new.id),
+        )
+        .hint("choose another --id, or leave it out to have one made")
+        .into()),
+    }
+}
+
+/// Registers an agent after a last touch, under both locks and before anybody can see it.
+fn admit(
+    store: &FileStore,
+    task: &TaskId,
+    new: &Registration,
+    last_touch: &mut dyn FnMut(&TaskGuard, &mut Agent) -> Result<()>,
 ) -> Result<Done<Agent>> {
     let home = store.home()?;
     store.lifecycle(&home, task, |guard, patience| {
@@ -54,14 +87,17 @@ pub(crate) fn register(
         )?;
         match admission {
             Admission::Already(agent) => Ok(Some(Done::unchanged(agent))),
-            Admission::New(agent) => commit_agent(
-                global,
-                &mark,
-                Change::Registered,
-                agent,
-                Counts::with_registered,
-            )
-            .map(Some),
+            Admission::New(mut agent) => {
+                last_touch(global.task(), &mut agent)?;
+                commit_agent(
+                    global,
+                    &mark,
+                    Change::Registered,
+                    agent,
+                    Counts::with_registered,
+                )
+                .map(Some)
+            }
         }
     })
 }
@@ -111,14 +147,19 @@ pub(crate) fn end(
     id: &AgentId,
     status: Status,
     end: &End,
+    only_if: &dyn Fn(&Agent) -> bool,
 ) -> Result<Done<Agent>> {
     let home = store.home()?;
     store.lifecycle(&home, task, |guard, patience| {
         let (_, agent) = need_log(guard, id)?;
         let now = FileStore::now().max(agent.updated_at);
-        match rules::end(&agent, status, end.clone(), now) {
+        match rules::end(&agent, status, end.clone(), now).filter(|_| only_if(&agent)) {
             None => Ok(Some(Done::unchanged(agent))),
-            Some(next) => commit_end(guard, &home, patience, store, next),
+            Some(next) => {
+                let findings = guard.findings_of(id, agent.findings_before)?;
+                let next = rules::with_evidence(&agent, next, findings);
+                commit_end(guard, &home, patience, store, next)
+            }
         }
     })
 }

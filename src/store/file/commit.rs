@@ -184,6 +184,11 @@ fn move_if_there(from: &Dir, name: &str, to: &Dir, task: &TaskId) -> Result<()> 
 }
 
 impl Global<'_> {
+    /// The task whose lock is held.
+    pub(crate) fn task(&self) -> &TaskGuard {
+        self.task
+    }
+
     /// The machine's totals.
     pub(crate) fn totals(&self) -> Totals {
         self.tail

@@ -21,7 +21,7 @@ const QUIET: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Lock {
     // fd-lock's guards borrow their lock. The guard is forgotten once it is taken: closing the file unlocks.
-    _file: RwLock<File>,
+    file: RwLock<File>,
 }
 
 /// Shared by readers, or one writer's alone.
@@ -69,7 +69,7 @@ impl Lock {
     ) -> Result<std::result::Result<Self, File>> {
         let mut lock = RwLock::new(file);
         match try_once(&mut lock, mode) {
-            Ok(true) => Ok(Ok(Self { _file: lock })),
+            Ok(true) => Ok(Ok(Self { file: lock })),
             Ok(false) => Ok(Err(lock.into_inner())),
             Err(error) => Err(Error::io("lock", path, error)),
         }
@@ -81,6 +81,11 @@ impl Lock {
             Ok(lock) => Ok(lock),
             Err(file) => Self::wait(file, path, mode, patience),
         }
+    }
+
+    /// The locked file. Every descriptor of it keeps the lock, also one that another process inherits.
+    pub(crate) fn into_file(self) -> File {
+        self.file.into_inner()
     }
 
     fn wait(file: File, path: &Path, mode: Mode, patience: &Patience) -> Result<Self> {
@@ -102,7 +107,7 @@ impl Lock {
             answer = receiver.recv_timeout(left.saturating_sub(first));
         }
         match answer {
-            Ok(Ok(lock)) => Ok(Self { _file: lock }),
+            Ok(Ok(lock)) => Ok(Self { file: lock }),
             Ok(Err(error)) => Err(Error::io("lock", path, error)),
             Err(_) => Err(Error::LockTimeout {
                 path: path.to_owned(),

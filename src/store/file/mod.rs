@@ -8,6 +8,7 @@
 //! | [`home`], [`task`] | the global and the local registry |
 //! | [`commit`], [`rotate`] | the protocol: one journal line commits a change to both |
 //! | [`agents`], [`tasks`], [`findings`], [`import`] | the operations that write |
+//! | [`lease`] | what an agent's supervisor holds |
 //! | [`read`], [`events`], [`find`] | the operations that only read |
 //! | [`watch`], [`follow`] | waiting for a change, reading on |
 //! | [`check`], [`proof`] | `doctor`, and that locks hold |
@@ -24,6 +25,7 @@ mod follow;
 mod home;
 mod import;
 mod jsonl;
+mod lease;
 mod line;
 mod lock;
 mod proof;
@@ -46,8 +48,8 @@ use self::home::Home;
 use self::lock::Patience;
 use self::task::{TaskDir, TaskGuard};
 use super::{
-    AgentsWanted, Check, Done, Error, EventQuery, FindingQuery, Import, NewReports, ReportQuery,
-    Result, Scope, Store, TaskView, Watched, Watcher,
+    AgentsWanted, Check, Done, Error, EventQuery, FindingQuery, Import, Lease, LeaseState,
+    NewReports, ReportQuery, Result, Scope, Store, TaskView, Watched, Watcher,
 };
 use crate::model::rules::{Registration, Update};
 use crate::model::{
@@ -175,12 +177,24 @@ impl Store for FileStore {
         tasks::set(self, task, change)
     }
 
-    fn close_task(&self, task: &TaskId, force: bool) -> Result<Done<(TaskState, u64)>> {
+    fn close_task(&self, task: &TaskId, force: bool) -> Result<Done<(TaskState, Vec<Agent>)>> {
         tasks::close(self, task, force)
     }
 
     fn register(&self, task: &TaskId, new: &Registration) -> Result<Done<Agent>> {
         agents::register(self, task, new)
+    }
+
+    fn register_leased(&self, task: &TaskId, new: &Registration) -> Result<(Done<Agent>, Lease)> {
+        agents::register_leased(self, task, new)
+    }
+
+    fn lease(&self, task: &TaskId, agent: &AgentId) -> Result<LeaseState> {
+        lease::state(self, task, agent)
+    }
+
+    fn output(&self, task: &TaskId, agent: &AgentId) -> Result<File> {
+        lease::output(self, task, agent)
     }
 
     fn update(
@@ -200,7 +214,17 @@ impl Store for FileStore {
         status: Status,
         end: &End,
     ) -> Result<Done<Agent>> {
-        agents::end(self, task, agent, status, end)
+        agents::end(self, task, agent, status, end, &|_| true)
+    }
+
+    fn reap(
+        &self,
+        task: &TaskId,
+        agent: &AgentId,
+        end: &End,
+        is_dead: &dyn Fn(&Agent) -> bool,
+    ) -> Result<Done<Agent>> {
+        agents::end(self, task, agent, Status::Failed, end, is_dead)
     }
 
     fn share(&self, task: &TaskId, agent: &AgentId, finding: &NewFinding) -> Result<Finding> {

@@ -5,12 +5,12 @@ use super::commit::{Draft, Global};
 use super::dir::Dir;
 use super::home::{Home, LOCK, REGISTRY};
 use super::lock::Patience;
-use super::task::{FINDINGS, Folder, JOURNAL, TaskDir, TaskGuard};
+use super::task::{FINDINGS, Folder, JOURNAL, LEASES, OUTPUT, TaskDir, TaskGuard};
 use super::{FileStore, agents, document, read};
 use crate::model::rules::{self, Closing};
 use crate::model::{
-    AgentId, Change, Counts, End, EndHow, Kind, NewTask, Rejection, SeveritySums, Status, Task,
-    TaskChange, TaskId, TaskState, TaskStatus, Totals,
+    Agent, AgentId, Change, Counts, End, EndHow, Kind, NewTask, Rejection, SeveritySums, Status,
+    Task, TaskChange, TaskId, TaskState, TaskStatus, Totals,
 };
 use crate::store::{AgentsWanted, Done, Error, Result, Store};
 
@@ -215,7 +215,7 @@ impl TaskGuard {
         for file in [JOURNAL, FINDINGS] {
             self.dir.create(file)?;
         }
-        for dir in ["agents", "leases", "output"] {
+        for dir in ["agents", LEASES, OUTPUT] {
             self.dir.make_dir(dir)?;
         }
         let agents = self.dir.need_dir("agents")?;
@@ -245,9 +245,9 @@ pub(crate) fn close(
     store: &FileStore,
     task: &TaskId,
     force: bool,
-) -> Result<Done<(TaskState, u64)>> {
+) -> Result<Done<(TaskState, Vec<Agent>)>> {
     let home = store.home()?;
-    let mut terminated = 0;
+    let mut terminated = Vec::new();
     loop {
         let closed = store.lifecycle(&home, task, |guard, patience| {
             let mark = need_mark(guard)?;
@@ -290,22 +290,22 @@ pub(crate) fn close(
         if let Some(done) = closed {
             return Ok(done.map(|state| (state, terminated)));
         }
-        terminated += terminate_all(store, &home, task)?;
+        terminated.extend(terminate_all(store, &home, task)?);
     }
 }
 
-fn terminate_all(store: &FileStore, home: &Home, task: &TaskId) -> Result<u64> {
+fn terminate_all(store: &FileStore, home: &Home, task: &TaskId) -> Result<Vec<Agent>> {
     let end = End {
         how: EndHow::Terminated,
         code: None,
         signal: None,
         reason: Some("the task was closed".to_owned()),
     };
-    let mut terminated = 0;
+    let mut terminated = Vec::new();
     let active = FileStore::task_dir(home, task)?.agents_in(Folder::Active)?;
     for agent in active {
-        let done = agents::end(store, task, &agent, Status::Terminated, &end)?;
-        terminated += u64::from(done.changed);
+        let done = agents::end(store, task, &agent, Status::Terminated, &end, &|_| true)?;
+        terminated.extend(Some(done.value).filter(|_| done.changed));
     }
     Ok(terminated)
 }

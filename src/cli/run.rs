@@ -1,0 +1,93 @@
+//! `run`, `terminate` and `reap`: agents that live and die.
+// What stands above an argument is its help, not Markdown.
+#![allow(clippy::doc_markdown)]
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::{Args, ValueHint};
+use clap_complete::ArgValueCompleter;
+
+use super::agent::AgentOptions;
+use super::value;
+use crate::commands::complete;
+use agentreg::model::{AgentId, AgentType};
+
+/// Register an agent, run its command, and record how it ends
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The command gets AGENTREG_HOME, AGENTREG_TASK and AGENTREG_AGENT. Whatever becomes of it or of this call, its end is
+recorded: exit 0 as completed, anything else as failed, unless the agent reports its end itself. This call ends as the
+command does, with its code or killed by the same signal; 124 if it ran out of time, 125 if it was refused or failed
+itself, 126 or 127 if the command cannot be executed or is not found.
+
+Example:
+  agentreg run --type reviewer --wait --timeout 30m -- claude -p \"Review src/parser.rs\"
+  agent=$(agentreg run --detach --label shard=3 -- ./worker.sh 3) && agentreg output \"$agent\" --follow"
+)]
+pub struct RunArgs {
+    /// What kind of worker it is [default: the command's name]
+    #[arg(short = 't', long = "type", value_name = "TYPE")]
+    pub agent_type: Option<AgentType>,
+
+    #[command(flatten)]
+    pub options: AgentOptions,
+
+    /// Let it run for so long; then ask it to end (TERM)
+    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
+    pub timeout: Option<Duration>,
+
+    /// How long after that to kill it
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = value::duration)]
+    pub grace: Duration,
+
+    /// Return when the command has started; its output is kept
+    #[arg(long, conflicts_with = "tee")]
+    pub detach: bool,
+
+    /// Keep the output as well as showing it
+    #[arg(long)]
+    pub tee: bool,
+
+    /// Take an exit 0 without a report of its end for a failure
+    #[arg(long)]
+    pub require_report: bool,
+
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
+    pub command: Vec<OsString>,
+}
+
+/// End an agent, and the process it is
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The end is recorded first. Then what `run` started, or `--pid` named, is asked to end (TERM) and killed after the grace;
+of any other agent the end is only recorded.
+
+Example:
+  agentreg terminate \"$agent\" --reason \"superseded\" --grace 30s"
+)]
+pub struct TerminateArgs {
+    /// The agent
+    #[arg(value_name = "AGENT", value_parser = value::agent_id, add = ArgValueCompleter::new(complete::agents))]
+    pub agent: AgentId,
+
+    /// Why
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub reason: Option<String>,
+
+    /// How long after it was asked to end to kill it
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = value::duration)]
+    pub grace: Duration,
+}
+
+/// End as failed the agents that are known to be dead
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Known to be dead is an agent whose `run` is gone, whose --pid is gone, or that was silent for longer than its --ttl.
+Without a task: those of all open ones.
+
+Example:
+  agentreg reap && agentreg status"
+)]
+pub struct ReapArgs {}

@@ -1,0 +1,68 @@
+//! `reap`: ends as failed the agents that are known to be dead.
+
+use agentreg::model::{Agent, End, EndHow, Liveness, TaskId};
+use agentreg::store::{AgentsWanted, Done, Scope, Store};
+
+use super::Outcome;
+use super::alive::{alive, cause};
+use super::context::Context;
+use crate::cli::ReapArgs;
+use crate::output::json::{self, AgentObject, Keyed};
+use crate::output::{Answer, Failure, escape};
+
+pub fn run(_: &ReapArgs, context: &Context) -> Outcome {
+    let store = context.store()?;
+    let tasks = match context.named_task(None)? {
+        Some(task) => vec![task],
+        None => open_tasks(store)?,
+    };
+    let mut reaped = Vec::new();
+    for task in &tasks {
+        reaped.extend(dead_of(store, task)?);
+    }
+    Ok(if context.json() {
+        let objects: Vec<_> = reaped
+            .iter()
+            .map(|agent| AgentObject::new(agent, alive(store, agent)))
+            .collect();
+        Answer::text(json::document(&Keyed("reaped", objects)))
+    } else if context.quiet() {
+        Answer::lines(reaped.iter().map(|agent| &agent.id))
+    } else {
+        Answer::lines(reaped.iter().map(|agent| {
+            let end = agent.end.as_ref();
+            let reason = end.and_then(|end| end.reason.as_deref()).unwrap_or("");
+            format!("{}: {}", agent.id, escape(reason))
+        }))
+    })
+}
+
+/// The open tasks.
+pub fn open_tasks(store: &dyn Store) -> Result<Vec<TaskId>, Failure> {
+    let (_, open) = store.tasks(Scope::Open)?;
+    Ok(open.into_iter().map(|state| state.task.id).collect())
+}
+
+/// Reaps a task's dead; gives those that were.
+pub fn dead_of(store: &dyn Store, task: &TaskId) -> Result<Vec<Agent>, Failure> {
+    let is_dead = |agent: &Agent| alive(store, agent) == Liveness::No;
+    let mut reaped = Vec::new();
+    let active = store.peek(task, AgentsWanted::ActiveAndLast(0))?.agents;
+    for agent in active.iter().filter(|agent| is_dead(agent)) {
+        let done = one(store, agent)?;
+        reaped.extend(Some(done.value).filter(|_| done.changed));
+    }
+    Ok(reaped)
+}
+
+/// Reaps an agent if it is still dead under its task's lock.
+pub fn one(store: &dyn Store, agent: &Agent) -> agentreg::store::Result<Done<Agent>> {
+    let end = End {
+        how: EndHow::Reaped,
+        code: None,
+        signal: None,
+        reason: Some(cause(agent)),
+    };
+    let is_dead = |agent: &Agent| alive(store, agent) == Liveness::No;
+    store.reap(&agent.task, &agent.id, &end, &is_dead)
+}

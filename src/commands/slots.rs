@@ -1,0 +1,163 @@
+//! Getting a slot for an agent: the dead give theirs up before anybody is refused, and who is told to wait sleeps until
+//! one looks free. Looking takes no lock, so that those who wait hold up nobody who works.
+
+use std::time::{Duration, Instant};
+
+use agentreg::model::{Kind, Liveness, TaskId, TaskStatus, format_duration};
+use agentreg::store::{AgentsWanted, Store, Watched};
+
+use super::alive::alive;
+use super::context::random;
+use super::reap;
+use crate::cli::value::Wait;
+use crate::output::Failure;
+
+/// How often the world is looked at that tells nothing: agents of other tasks that die, processes that go.
+const SLOW_LOOK: Duration = Duration::from_secs(1);
+/// How often a signal is asked for meanwhile.
+const SLICE: Duration = Duration::from_millis(250);
+/// All who wait are woken at once, and spread over so long, the first takes the slot before the others look.
+const SPREAD_MILLIS: u32 = 20;
+
+/// What is asked for.
+pub struct Slot<'a> {
+    pub store: &'a dyn Store,
+    pub task: &'a TaskId,
+    /// An active agent of its type keeps it out.
+    pub unique: bool,
+    /// Whether, and how long, to wait.
+    pub wait: Option<Wait>,
+}
+
+impl Slot<'_> {
+    /// Attempts until there is a slot, as long as it is to be waited for; `pause` may end the wait with its failure.
+    pub fn get<T>(
+        &self,
+        pause: &mut dyn FnMut() -> Result<(), Failure>,
+        mut attempt: impl FnMut() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let started = Instant::now();
+        let mut watcher = None;
+        loop {
+            pause()?;
+            let refused = match self.attempt(&mut attempt) {
+                Err(refused) if is_full(&refused) => refused,
+                done => return done,
+            };
+            let Some(Wait(longest)) = self.wait else {
+                return Err(refused);
+            };
+            let deadline = longest.and_then(|longest| started.checked_add(longest));
+            if watcher.is_none() {
+                let scope = [Watched::Machine, Watched::Leases(self.task)];
+                watcher = Some(self.store.watcher(&scope)?);
+                // What happened before it watched is looked for at once.
+                if self.looks_free()? {
+                    continue;
+                }
+            }
+            let mut looked = Instant::now();
+            while let Some(watcher) = &mut watcher {
+                pause()?;
+                let now = Instant::now();
+                let left = deadline.map(|deadline| deadline.saturating_duration_since(now));
+                if left.is_some_and(|left| left.is_zero()) {
+                    return Err(self.timed_out(longest, &refused));
+                }
+                if watcher.wait(left.map_or(SLICE, |left| left.min(SLICE)))? {
+                    let spread = u64::from(random()? % SPREAD_MILLIS);
+                    std::thread::sleep(Duration::from_millis(spread));
+                } else if looked.elapsed() < SLOW_LOOK {
+                    continue;
+                }
+                looked = Instant::now();
+                if self.looks_free()? {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// One attempt, and another when the dead are out of the way.
+    fn attempt<T>(&self, attempt: &mut impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+        let mut outcome = attempt();
+        if self.may_be_a_dead_ones(&outcome) && !reap::dead_of(self.store, self.task)?.is_empty() {
+            outcome = attempt();
+        }
+        let is_full = matches!(&outcome, Err(refused) if is_full(refused));
+        if is_full && self.is_machine_full()? && self.reap_elsewhere()? {
+            outcome = attempt();
+        }
+        outcome
+    }
+
+    fn may_be_a_dead_ones<T>(&self, outcome: &Result<T, Failure>) -> bool {
+        let refused = outcome.as_ref().err();
+        refused.is_some_and(|refused| {
+            is_full(refused) || (self.unique && refused.kind == Kind::Duplicate)
+        })
+    }
+
+    fn reap_elsewhere(&self) -> Result<bool, Failure> {
+        let mut any = false;
+        for task in reap::open_tasks(self.store)? {
+            any |= !reap::dead_of(self.store, &task)?.is_empty();
+        }
+        Ok(any)
+    }
+
+    /// Whether an attempt is worth a lock: a slot is free, or a dead agent's, or what refuses is no longer a slot.
+    fn looks_free(&self) -> Result<bool, Failure> {
+        let state = self.store.view(self.task, AgentsWanted::None)?.state;
+        let limits = &state.task.limits;
+        let is_used_up = limits
+            .max_agents
+            .is_some_and(|max| state.counts.spawned >= max);
+        if state.status == TaskStatus::Closed || is_used_up {
+            return Ok(true);
+        }
+        let is_full = limits
+            .max_concurrent
+            .is_some_and(|max| state.counts.active >= max);
+        let tasks = match (is_full, self.is_machine_full()?) {
+            (false, false) => return Ok(true),
+            (true, _) => vec![self.task.clone()],
+            (false, true) => reap::open_tasks(self.store)?,
+        };
+        for task in &tasks {
+            let active = self
+                .store
+                .peek(task, AgentsWanted::ActiveAndLast(0))?
+                .agents;
+            if active
+                .iter()
+                .any(|agent| alive(self.store, agent) == Liveness::No)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn is_machine_full(&self) -> Result<bool, Failure> {
+        let max = self.store.settings()?.max_concurrent;
+        let active = self.store.totals()?.agents.active;
+        Ok(max.is_some_and(|max| active >= max))
+    }
+
+    fn timed_out(&self, longest: Option<Duration>, refused: &Failure) -> Failure {
+        let waited = format_duration(longest.unwrap_or_default());
+        Failure {
+            retryable: true,
+            ..Failure::new(
+                Kind::TimedOut,
+                format!("no slot became free within {waited}: {}", refused.message),
+            )
+        }
+    }
+}
+
+/// Whether waiting may mend the refusal.
+fn is_full(refused: &Failure) -> bool {
+    refused.kind == Kind::LimitReached && refused.retryable
+}

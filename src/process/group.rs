@@ -1,0 +1,80 @@
+//! Process groups: signalled as one, and known to be gone.
+
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+
+/// How often a dying group is looked at.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Signals every process of the group; those that are stopped hear it too. A group that is gone hears nothing.
+pub fn signal(group: Pid, signal: Signal) {
+    let _ = kill_process_group(group, signal);
+    if matches!(signal, Signal::TERM | Signal::HUP) {
+        let _ = kill_process_group(group, Signal::CONT);
+    }
+}
+
+/// Whether no process of the group is left but such as have exited and wait for being asked.
+pub fn is_gone(group: Pid) -> bool {
+    match test_kill_process_group(group) {
+        Err(Errno::SRCH) => true,
+        // Where nobody asks for orphans they stay listed for ever.
+        _ => !has_living(group).unwrap_or(true),
+    }
+}
+
+/// Waits until the group is gone; false if it is still there at `deadline`.
+pub fn wait_gone(group: Pid, deadline: Instant) -> bool {
+    loop {
+        if is_gone(group) {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Looks through all processes. None where they cannot be listed.
+fn has_living(group: Pid) -> Option<bool> {
+    let group = group.as_raw_nonzero().get();
+    for entry in std::fs::read_dir("/proc").ok()?.flatten() {
+        if entry.file_name().as_encoded_bytes()[0].is_ascii_digit()
+            && let Ok(stat) = std::fs::read_to_string(entry.path().join("stat"))
+            && living_in(&stat) == Some(group)
+        {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
+/// Field 5 of `proc_pid_stat(5)`, the group, of a process that has not exited.
+fn living_in(stat: &str) -> Option<i32> {
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    let state = fields.next()?;
+    let group = fields.nth(1)?.parse().ok()?;
+    Some(group).filter(|_| !matches!(state, "Z" | "X" | "x"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_group_is_found_behind_any_command_name_and_a_zombie_has_none() {
+        let stat = "7 (a) b (c) S 1 9 7 0 -1 4194560";
+        assert_eq!(living_in(stat), Some(9));
+        assert_eq!(living_in(&stat.replace(" S ", " Z ")), None);
+    }
+
+    #[test]
+    fn this_group_is_not_gone() {
+        assert!(!is_gone(rustix::process::getpgrp()));
+        let nobody = Pid::from_raw(i32::MAX).unwrap();
+        assert!(wait_gone(nobody, Instant::now()));
+    }
+}

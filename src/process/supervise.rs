@@ -1,0 +1,260 @@
+//! From a command's start to its end: signals go to its group, the terminal is handed over and taken back, time is kept,
+//! a guardian that died is replaced.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, waitid};
+
+use super::group;
+use super::guardian::Guardian;
+use super::signals::Signals;
+use super::terminal::{Terminal, is_orphaned, pass_on};
+
+/// How often a guardian that died is replaced.
+const MOST_GUARDIANS: u32 = 8;
+/// How often a group that was told to end is looked at.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// The code it exited with.
+    pub code: Option<i32>,
+    /// The signal that killed it.
+    pub signal: Option<i32>,
+    /// Whether its time was over before.
+    pub timed_out: bool,
+}
+
+/// Watches over one command.
+#[derive(Debug)]
+pub struct Supervisor<'a> {
+    lease: BorrowedFd<'a>,
+    guardian: Option<Guardian>,
+    guardians: u32,
+    command: Pid,
+    terminal: Option<Terminal>,
+    /// Somebody told this process to stop.
+    told_to_stop: bool,
+    clock: Clock,
+    grace: Duration,
+}
+
+/// What the time asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    /// Nothing, for ever.
+    None,
+    /// To tell the command to end.
+    Ask(Instant),
+    /// It was told; to kill it.
+    Kill(Instant),
+    /// Nothing more: it was killed.
+    Killed,
+}
+
+impl<'a> Supervisor<'a> {
+    /// Has a guardian watch over the command, which does not run yet.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn watch(
+        lease: BorrowedFd<'a>,
+        mut guardian: Guardian,
+        command: Pid,
+        grace: Duration,
+    ) -> io::Result<Self> {
+        guardian.watch(command)?;
+        Ok(Self {
+            lease,
+            guardian: Some(guardian),
+            guardians: 1,
+            command,
+            terminal: Terminal::controlling(),
+            told_to_stop: false,
+            clock: Clock::None,
+            grace,
+        })
+    }
+
+    /// Waits until the command has ended, and if its time was over its whole group. It stays to be asked for by the
+    /// system until [`Self::dismiss`], so that its number means nobody else.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn wait(&mut self, signals: &mut Signals, timeout: Option<Duration>) -> io::Result<Ended> {
+        let over = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        self.clock = over.map_or(Clock::None, Clock::Ask);
+        loop {
+            for signal in signals.take() {
+                self.hear(signal);
+            }
+            let seen = self.peek()?;
+            if let Some(stop) = seen.as_ref().and_then(WaitIdStatus::stopping_signal) {
+                self.look(WaitIdOptions::STOPPED)?;
+                self.follow(Signal::from_named_raw(stop));
+                continue;
+            }
+            self.keep_time();
+            if let Some(exit) = &seen
+                && (!self.is_told() || self.clock == Clock::Killed || group::is_gone(self.command))
+            {
+                return Ok(self.ended(exit));
+            }
+            self.sleep(signals, seen.is_some())?;
+        }
+    }
+
+    /// Lets go of the command's number and the guardian: the end is recorded, or cannot be.
+    pub fn dismiss(mut self) {
+        if let Some(guardian) = self.guardian.take() {
+            guardian.dismiss();
+        }
+        let _ = self.look(WaitIdOptions::EXITED);
+    }
+
+    /// What became of the command, which stays to be asked for. Asked only for stops the system denies that there is a
+    /// command once it has exited.
+    fn peek(&self) -> io::Result<Option<WaitIdStatus>> {
+        self.look(WaitIdOptions::EXITED | WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT)
+    }
+
+    fn look(&self, options: WaitIdOptions) -> io::Result<Option<WaitIdStatus>> {
+        let found = rustix::io::retry_on_intr(|| {
+            waitid(WaitId::Pid(self.command), options | WaitIdOptions::NOHANG)
+        });
+        Ok(found?)
+    }
+
+    fn ended(&mut self, exit: &WaitIdStatus) -> Ended {
+        let signal = exit.terminating_signal();
+        if let Some(terminal) = &mut self.terminal {
+            let was_handed = terminal.is_handed();
+            terminal.take_back(self.command);
+            // Ctrl-C was heard by the command's group alone; without `run`, a script around it would have heard it too.
+            let typed = signal
+                .and_then(Signal::from_named_raw)
+                .filter(|signal| matches!(*signal, Signal::INT | Signal::QUIT));
+            if let Some(signal) = typed.filter(|_| was_handed) {
+                pass_on(signal);
+            }
+        }
+        Ended {
+            code: exit.exit_status(),
+            signal,
+            timed_out: self.is_told(),
+        }
+    }
+
+    fn hear(&mut self, signal: Signal) {
+        match signal {
+            Signal::CHILD => {}
+            Signal::TSTP if is_orphaned() => {}
+            Signal::TSTP => {
+                self.told_to_stop = true;
+                group::signal(self.command, signal);
+            }
+            signal => group::signal(self.command, signal),
+        }
+    }
+
+    /// The command has stopped.
+    fn follow(&mut self, signal: Option<Signal>) {
+        let told = std::mem::take(&mut self.told_to_stop);
+        let wants_terminal = matches!(signal, Some(Signal::TTIN | Signal::TTOU));
+        let was_handed = self.terminal.as_ref().is_some_and(Terminal::is_handed);
+        if let Some(terminal) = &mut self.terminal
+            && wants_terminal
+            && terminal.hand_to(self.command)
+        {
+            group::signal(self.command, Signal::CONT);
+            return;
+        }
+        let typed = self.terminal.is_some() && (was_handed || signal != Some(Signal::STOP));
+        if !told && !typed {
+            return;
+        }
+        if is_orphaned() {
+            // Nobody would ever continue it: the kernel sends the same to stopped groups that are left alone.
+            group::signal(self.command, Signal::HUP);
+            return;
+        }
+        match &mut self.terminal {
+            Some(terminal) if was_handed || wants_terminal => {
+                terminal.take_back(self.command);
+                pass_on(Signal::STOP);
+            }
+            _ => {
+                let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
+            }
+        }
+        // Here this process goes on when somebody continues it.
+        if let Some(terminal) = &mut self.terminal
+            && (was_handed || wants_terminal)
+        {
+            terminal.hand_to(self.command);
+        }
+        group::signal(self.command, Signal::CONT);
+    }
+
+    /// Whether the command was told to end because its time was over.
+    fn is_told(&self) -> bool {
+        matches!(self.clock, Clock::Kill(_) | Clock::Killed)
+    }
+
+    fn keep_time(&mut self) {
+        let now = Instant::now();
+        match self.clock {
+            Clock::Ask(at) if now >= at => {
+                group::signal(self.command, Signal::TERM);
+                self.clock = Clock::Kill(now + self.grace);
+            }
+            Clock::Kill(at) if now >= at => {
+                group::signal(self.command, Signal::KILL);
+                self.clock = Clock::Killed;
+            }
+            _ => {}
+        }
+    }
+
+    fn sleep(&mut self, signals: &Signals, has_exited: bool) -> io::Result<()> {
+        let until = match self.clock {
+            Clock::Ask(at) | Clock::Kill(at) => Some(at),
+            Clock::None | Clock::Killed => None,
+        };
+        let left = until.map(|at| at.saturating_duration_since(Instant::now()));
+        let look = has_exited.then_some(LOOK);
+        let timeout = left.into_iter().chain(look).min();
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        let mut fds = vec![PollFd::new(signals, PollFlags::IN)];
+        fds.extend(
+            self.guardian
+                .iter()
+                .map(|guardian| PollFd::new(guardian, PollFlags::IN)),
+        );
+        match rustix::event::poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        if fds.get(1).is_some_and(|fd| !fd.revents().is_empty()) {
+            self.replace_guardian();
+        }
+        Ok(())
+    }
+
+    /// Without a guardian the command still has the kernel's signal at its parent's death.
+    fn replace_guardian(&mut self) {
+        if let Some(dead) = self.guardian.take() {
+            dead.forget();
+        }
+        if self.guardians < MOST_GUARDIANS {
+            self.guardians += 1;
+            self.guardian = Guardian::start(self.lease)
+                .and_then(|mut guardian| guardian.watch(self.command).map(|()| guardian))
+                .ok();
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Leases as locked files: `leases/<agent-id>` in the task's directory, never deleted.
+//!
+//! The holder locks it alone, whoever asks tries to share it: two that ask at once do not take each other for a holder.
+//! Who asks opens it for reading only, so that nobody who watches for a lease being closed wakes for that.
+
+use std::fs::File;
+use std::io::Read;
+
+use super::FileStore;
+use super::dir::Access;
+use super::lock::{Lock, Mode};
+use super::task::{LEASES, OUTPUT, TaskGuard};
+use crate::model::{AgentId, Kind, Rejection, Running, TaskId};
+use crate::store::{Error, Lease, LeaseState, Result};
+
+/// What a holder notes is far shorter.
+const MAX_NOTE: u64 = 4096;
+
+impl TaskGuard {
+    /// Takes the lease of an agent that is about to be registered.
+    pub(crate) fn take_lease(&self, agent: &AgentId) -> Result<Lease> {
+        let dir = self.dir.need_dir(LEASES)?;
+        let file = dir.create(agent.as_str())?;
+        let path = dir.at(agent.as_str());
+        match Lock::try_take(file, &path, Mode::Exclusive)? {
+            Ok(lock) => Ok(Lease::new(lock.into_file(), path)),
+            Err(_) => Err(Rejection::new(
+                Kind::Duplicate,
+                format!("the lease of agent {agent} is held already"),
+            )
+            .hint("choose another --id, or leave it out to have one made")
+            .into()),
+        }
+    }
+}
+
+pub(crate) fn state(store: &FileStore, task: &TaskId, agent: &AgentId) -> Result<LeaseState> {
+    let task = FileStore::task_dir(&store.home()?, task)?;
+    let name = format!("{LEASES}/{agent}");
+    let Some(file) = task.dir.file(&name, Access::Read)? else {
+        return Ok(LeaseState {
+            held: None,
+            running: None,
+        });
+    };
+    let path = task.dir.at(&name);
+    let mut note = String::new();
+    (&file)
+        .take(MAX_NOTE)
+        .read_to_string(&mut note)
+        .map_err(|error| Error::io("read", &path, error))?;
+    Ok(LeaseState {
+        held: Some(Lock::try_take(file, &path, Mode::Shared)?.is_err()),
+        running: note.lines().next().and_then(read_note),
+    })
+}
+
+fn read_note(line: &str) -> Option<Running> {
+    serde_json::from_str(line).ok()
+}
+
+pub(crate) fn output(store: &FileStore, task: &TaskId, agent: &AgentId) -> Result<File> {
+    let task = FileStore::task_dir(&store.home()?, task)?;
+    task.dir.need_dir(OUTPUT)?.create(&format!("{agent}.log"))
+}
