@@ -52,6 +52,8 @@
 //! (never reports or findings of other tasks) until it goes on or is killed; the error names it. A report or finding whose
 //! call was killed before it returned may be there or not, so a retry may record it twice.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 pub mod model;
 pub mod orchestrator;
 pub mod process;

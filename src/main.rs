@@ -8,8 +8,15 @@ mod output;
 
 use std::process::ExitCode;
 
+use agentreg::store::file::play_lock_proof;
+
 fn main() -> ExitCode {
-    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    let mut words = std::env::args_os();
+    let name = words.next().unwrap_or_default();
+    let words: Vec<_> = words.collect();
+    if name == commands::LOCK_PROOF {
+        return play_lock_proof(&words);
+    }
     if std::env::var_os("COMPLETE").is_some() && commands::complete::engine() {
         return ExitCode::SUCCESS;
     }

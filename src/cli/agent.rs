@@ -8,6 +8,7 @@ use clap::Args;
 use clap_complete::ArgValueCompleter;
 
 use super::value;
+use super::words;
 use crate::commands::complete;
 use agentreg::model::{AgentId, AgentType, Severity, Status};
 
@@ -79,7 +80,7 @@ pub struct ProgressArgs {
     pub message: Option<String>,
 
     /// Where it stands
-    #[arg(short, long, value_name = "STATUS", value_parser = value::STATUS)]
+    #[arg(short, long, value_name = "STATUS", value_parser = words::STATUS)]
     pub status: Option<Status>,
 
     /// How far it is, 0 to 100
@@ -122,7 +123,7 @@ pub struct FindingArgs {
     pub finding_type: String,
 
     /// How much it matters
-    #[arg(short, long, value_name = "SEVERITY", default_value = "low", value_parser = value::SEVERITY)]
+    #[arg(short, long, value_name = "SEVERITY", default_value = "low", value_parser = words::SEVERITY)]
     pub severity: Severity,
 
     /// Anything more, for programs: JSON, @FILE or - for standard input

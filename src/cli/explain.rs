@@ -6,7 +6,8 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command};
 
-use super::value::{BadValue, nearest};
+use super::value::BadValue;
+use super::words::nearest;
 
 /// Why there is no call to run.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use clap::{Args, ValueHint};
 use clap_complete::ArgValueCompleter;
 
 use super::value;
+use super::words;
 use crate::commands::complete;
 use crate::output::ColorChoice;
 
@@ -39,7 +40,7 @@ pub struct Globals {
     pub lock_timeout: Duration,
 
     /// When to use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_parser = value::COLOR)]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_parser = words::COLOR)]
     pub color: ColorChoice,
 }
 

@@ -2,10 +2,13 @@
 // What stands above an argument is its help, not Markdown.
 #![allow(clippy::doc_markdown)]
 
+use std::time::Duration;
+
 use clap::Args;
 use clap_complete::ArgValueCompleter;
 
 use super::value::{self, Since};
+use super::words;
 use crate::commands::complete;
 use agentreg::model::{Severity, Status};
 
@@ -33,12 +36,17 @@ pub struct StatusArgs {
     pub all: bool,
 
     /// Agents of these statuses, separated by commas
-    #[arg(long, value_name = "STATUS,…", value_delimiter = ',', value_parser = value::STATUS)]
+    #[arg(long, value_name = "STATUS,…", value_delimiter = ',', value_parser = words::STATUS)]
     pub only: Vec<Status>,
 
     /// Agents with this label; may be repeated
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = value::label)]
     pub labels: Vec<(String, String)>,
+
+    /// Show it anew when it changes, and as often as this [default: 2s]; `q` ends it
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "2s",
+        value_parser = value::pause)]
+    pub watch: Option<Duration>,
 }
 
 /// List what agents found, oldest first
@@ -58,7 +66,7 @@ pub struct FindingsArgs {
     pub finding_type: Option<String>,
 
     /// At least so severe
-    #[arg(long, value_name = "SEVERITY", value_parser = value::SEVERITY)]
+    #[arg(long, value_name = "SEVERITY", value_parser = words::SEVERITY)]
     pub min_severity: Option<Severity>,
 
     /// Since then: a time, or how long ago
@@ -74,8 +82,12 @@ pub struct FindingsArgs {
     pub limit: Option<usize>,
 
     /// Count them by severity instead
-    #[arg(long, conflicts_with = "limit")]
+    #[arg(long, conflicts_with_all = ["limit", "follow"])]
     pub summary: bool,
+
+    /// Then print what comes as it comes, until the task is closed
+    #[arg(short, long)]
+    pub follow: bool,
 }
 
 /// List the agents' reports by time
@@ -96,6 +108,10 @@ pub struct ReportsArgs {
     /// The newest so many
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<usize>,
+
+    /// Then print what comes as it comes, until the task is closed
+    #[arg(short, long)]
+    pub follow: bool,
 }
 
 /// List the journal: agents registered and ended, tasks opened and closed
@@ -110,4 +126,8 @@ pub struct EventsArgs {
     /// The newest so many
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<usize>,
+
+    /// Then print what comes as it comes, until the task is closed
+    #[arg(short, long)]
+    pub follow: bool,
 }

@@ -8,6 +8,7 @@ use clap::{Args, ValueHint};
 use clap_complete::ArgValueCompleter;
 
 use super::value;
+use super::words;
 use crate::commands::complete;
 
 /// Check the registry by recounting everything
@@ -20,6 +21,10 @@ pub struct DoctorArgs {
     /// Mend what is wrong
     #[arg(long)]
     pub repair: bool,
+
+    /// Also prove with real processes that locks hold on this file system
+    #[arg(long)]
+    pub locks: bool,
 }
 
 /// Take in an orchestrator's workspace
@@ -51,7 +56,7 @@ Example:
   agentreg config max-concurrent 200")]
 pub struct ConfigArgs {
     /// The setting [default: all of them]
-    #[arg(value_name = "KEY", value_parser = value::SETTING)]
+    #[arg(value_name = "KEY", value_parser = words::SETTING)]
     pub key: Option<Setting>,
 
     /// Its new value
@@ -72,7 +77,7 @@ pub enum Setting {
   agentreg completions bash > ~/.local/share/bash-completion/completions/agentreg")]
 pub struct CompletionsArgs {
     /// The shell
-    #[arg(value_name = "SHELL", value_parser = value::SHELL)]
+    #[arg(value_name = "SHELL", value_parser = words::SHELL)]
     pub shell: Shell,
 }
 

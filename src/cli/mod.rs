@@ -11,6 +11,8 @@ mod look;
 mod machine;
 mod task;
 pub mod value;
+mod wait;
+pub mod words;
 
 use std::ffi::OsString;
 
@@ -26,6 +28,7 @@ pub use machine::{
     CompletionsArgs, ConfigArgs, DoctorArgs, ExportArgs, ImportArgs, Setting, Shell,
 };
 pub use task::{CloseArgs, ListArgs, NewArgs, SetArgs, ShowArgs, TaskArgs, TaskVerb};
+pub use wait::{OutputArgs, WaitArgs};
 
 /// A call as it was understood.
 #[derive(Debug)]
@@ -64,6 +67,8 @@ commands! {
     "findings" Findings(FindingsArgs),
     "reports" Reports(ReportsArgs),
     "events" Events(EventsArgs),
+    "wait" Wait(WaitArgs),
+    "output" Output(OutputArgs),
     "doctor" Doctor(DoctorArgs),
     "import" Import(ImportArgs),
     "export" Export(ExportArgs),

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueHint};
 use clap_complete::ArgValueCompleter;
 
 use super::value::{self, Limit, Since};
+use super::words;
 use crate::commands::complete;
 use agentreg::model::{Priority, Requirement, TaskId};
 
@@ -62,7 +63,7 @@ pub struct NewArgs {
     pub id: Option<TaskId>,
 
     /// How urgent it is
-    #[arg(long, value_name = "PRIORITY", default_value = "P2", value_parser = value::PRIORITY)]
+    #[arg(long, value_name = "PRIORITY", default_value = "P2", value_parser = words::PRIORITY)]
     pub priority: Priority,
 
     /// How many agents it takes, ever: a number or none
@@ -134,7 +135,7 @@ pub struct SetArgs {
     pub description: Option<String>,
 
     /// How urgent it is
-    #[arg(long, value_name = "PRIORITY", value_parser = value::PRIORITY)]
+    #[arg(long, value_name = "PRIORITY", value_parser = words::PRIORITY)]
     pub priority: Option<Priority>,
 
     /// How many agents it takes, ever: a number or none

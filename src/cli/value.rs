@@ -1,16 +1,10 @@
 //! How single values are read from the command line.
 
-use std::ffi::OsStr;
 use std::fmt;
 use std::time::Duration;
 
-use clap::builder::{PossibleValue, TypedValueParser};
-
-use super::machine::{Setting, Shell};
-use crate::output::ColorChoice;
-use agentreg::model::{
-    AgentId, MAX_LABEL, Priority, Requirement, Severity, Status, TaskId, Timestamp, parse_duration,
-};
+use super::words::nearest;
+use agentreg::model::{AgentId, MAX_LABEL, Requirement, TaskId, Timestamp, parse_duration};
 
 /// A value that cannot be read, as a sentence, and what may have been meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,14 +14,14 @@ pub struct BadValue {
 }
 
 impl BadValue {
-    fn new(sentence: impl fmt::Display) -> Self {
+    pub(super) fn new(sentence: impl fmt::Display) -> Self {
         Self {
             sentence: sentence.to_string(),
             hint: None,
         }
     }
 
-    fn nearest(mut self, word: &str, known: &[&str]) -> Self {
+    pub(super) fn nearest(mut self, word: &str, known: &[&str]) -> Self {
         self.hint =
             nearest(word, known.iter().copied()).map(|near| format!("did you mean {near}?"));
         self
@@ -41,132 +35,6 @@ impl fmt::Display for BadValue {
 }
 
 impl std::error::Error for BadValue {}
-
-/// The word of `known` that is most like `word`, if one is like it at all.
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    let likeness = |candidate: &str| {
-        let candidate = candidate.to_lowercase();
-        // Two letters swapped in a short word are one slip, which Jaro and Winkler rate low.
-        let slip = strsim::osa_distance(&word, &candidate) == 1;
-        strsim::jaro_winkler(&word, &candidate).max(if slip { 0.75 } else { 0.0 })
-    };
-    known
-        .into_iter()
-        .map(|candidate| (likeness(candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
-}
-
-/// Reads one of a few words: lists them in help and completions, and names the nearest of them for a word that is none.
-#[derive(Clone)]
-pub struct Words<T> {
-    words: &'static [&'static str],
-    read: fn(&str) -> Result<T, BadValue>,
-}
-
-impl<T: Clone + Send + Sync + 'static> TypedValueParser for Words<T> {
-    type Value = T;
-
-    fn parse_ref(
-        &self,
-        command: &clap::Command,
-        argument: Option<&clap::Arg>,
-        value: &OsStr,
-    ) -> Result<T, clap::Error> {
-        TypedValueParser::parse_ref(&self.read, command, argument, value)
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(self.words.iter().map(PossibleValue::new)))
-    }
-}
-
-const STATUSES: &[&str] = &[
-    "running",
-    "working",
-    "blocked",
-    "completed",
-    "failed",
-    "terminated",
-];
-const SEVERITIES: &[&str] = &["low", "medium", "high", "critical"];
-const PRIORITIES: &[&str] = &["P0", "P1", "P2", "P3", "P4"];
-
-/// An agent's status.
-pub const STATUS: Words<Status> = Words {
-    words: STATUSES,
-    read: |word| {
-        word.parse()
-            .map_err(|error| BadValue::new(error).nearest(word, STATUSES))
-    },
-};
-
-/// A finding's severity.
-pub const SEVERITY: Words<Severity> = Words {
-    words: SEVERITIES,
-    read: |word| {
-        word.parse()
-            .map_err(|error| BadValue::new(error).nearest(word, SEVERITIES))
-    },
-};
-
-/// A task's priority.
-pub const PRIORITY: Words<Priority> = Words {
-    words: PRIORITIES,
-    read: |word| {
-        word.parse()
-            .map_err(|error| BadValue::new(error).nearest(word, PRIORITIES))
-    },
-};
-
-const SETTINGS: &[&str] = &["max-concurrent"];
-
-/// A setting of the machine.
-pub const SETTING: Words<Setting> = Words {
-    words: SETTINGS,
-    read: |word| match word {
-        "max-concurrent" | "max_concurrent" => Ok(Setting::MaxConcurrent),
-        _ => Err(BadValue::new(format!(
-            "{word:?} is not a setting; the only one is max-concurrent"
-        ))
-        .nearest(word, SETTINGS)),
-    },
-};
-
-const SHELLS: &[&str] = &["bash", "zsh", "fish", "elvish", "powershell"];
-
-/// A shell that completions are made for.
-pub const SHELL: Words<Shell> = Words {
-    words: SHELLS,
-    read: |word| match word {
-        "bash" => Ok(Shell::Bash),
-        "zsh" => Ok(Shell::Zsh),
-        "fish" => Ok(Shell::Fish),
-        "elvish" => Ok(Shell::Elvish),
-        "powershell" | "pwsh" => Ok(Shell::Powershell),
-        _ => Err(BadValue::new(format!(
-            "{word:?} is not a shell; the shells are bash, zsh, fish, elvish and powershell"
-        ))
-        .nearest(word, SHELLS)),
-    },
-};
-
-const COLORS: &[&str] = &["auto", "always", "never"];
-
-/// When to use colour.
-pub const COLOR: Words<ColorChoice> = Words {
-    words: COLORS,
-    read: |word| match word {
-        "auto" => Ok(ColorChoice::Auto),
-        "always" => Ok(ColorChoice::Always),
-        "never" => Ok(ColorChoice::Never),
-        _ => Err(
-            BadValue::new(format!("{word:?} is not auto, always or never")).nearest(word, COLORS),
-        ),
-    },
-};
 
 /// 0 to 100.
 pub fn percent(text: &str) -> Result<u8, BadValue> {
@@ -196,6 +64,15 @@ pub fn limit(text: &str) -> Result<Limit, BadValue> {
 /// A duration such as `10m`.
 pub fn duration(text: &str) -> Result<Duration, BadValue> {
     parse_duration(text).map_err(BadValue::new)
+}
+
+/// A duration long enough to be waited between two looks.
+pub fn pause(text: &str) -> Result<Duration, BadValue> {
+    let length = duration(text)?;
+    if length < Duration::from_millis(100) {
+        return Err(BadValue::new(format!("{text:?} is less than 100ms")));
+    }
+    Ok(length)
 }
 
 /// A duration of at least a second: what it is measured in is whole seconds.
@@ -327,29 +204,6 @@ pub fn since(text: &str) -> Result<Since, BadValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_words_shown_are_the_words_of_the_model() {
-        assert_eq!(STATUSES, Status::ALL.map(Status::as_str));
-        assert_eq!(SEVERITIES, Severity::ALL.map(Severity::as_str));
-        for word in PRIORITIES {
-            assert_eq!(
-                word.parse::<Priority>().map(|p| p.to_string()),
-                Ok((*word).to_owned())
-            );
-        }
-    }
-
-    #[test]
-    fn a_misspelt_word_gets_the_nearest_named() {
-        let hint = |result: Result<Status, BadValue>| result.unwrap_err().hint;
-        assert_eq!(
-            hint((STATUS.read)("compelted")).as_deref(),
-            Some("did you mean completed?")
-        );
-        assert_eq!(hint((STATUS.read)("xyz")), None);
-        assert_eq!((STATUS.read)("done"), Ok(Status::Completed));
-    }
 
     #[test]
     fn a_percent_is_a_whole_number_up_to_100() {

@@ -2,8 +2,9 @@
 
 use agentreg::store::EventQuery;
 
-use super::Outcome;
 use super::context::{Context, now};
+use super::follow::Followed;
+use super::{Outcome, feeds, follow};
 use crate::cli::EventsArgs;
 use crate::output::json::{self, List};
 use crate::output::{Answer, people};
@@ -15,6 +16,13 @@ pub fn run(args: &EventsArgs, context: &Context) -> Outcome {
         after: None,
         limit: args.limit,
     };
+    if args.follow {
+        let followed = match &query.task {
+            Some(task) => Followed::One(task.clone()),
+            None => Followed::Some(Vec::new()),
+        };
+        return follow::run(&mut feeds::Events::new(context, query)?, &followed, context);
+    }
     let events = context.store()?.events(&query)?;
     Ok(if context.json() {
         // Without a filter the newest event's number is the number of them all.

@@ -12,7 +12,7 @@ use super::Outcome;
 use super::context::{Context, no_task};
 use crate::cli::ExportArgs;
 use crate::output::json::{AgentObject, FindingObject, TaskItem, WithExtra};
-use crate::output::{Answer, Failure, stream};
+use crate::output::{Answer, Failure, inert, stream};
 
 /// The reports of so many agents are held at a time.
 const BATCH: usize = 256;
@@ -139,5 +139,5 @@ fn list<T: Serialize>(out: &mut dyn Write, items: impl IntoIterator<Item = T>) -
 }
 
 fn put(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(out, value).map_err(Into::into)
+    inert::write(out, value)
 }

@@ -48,7 +48,7 @@ fn new_finding(args: &FindingArgs) -> Result<NewFinding, Failure> {
     Ok(NewFinding {
         finding_type: args.finding_type.clone(),
         severity: args.severity,
-        message: text::message(message, "a message")?,
+        message: text::needed_message(message, "a message")?,
         data: args.data.as_deref().map(text::data).transpose()?,
         file: args.file.clone(),
         line: args.line,

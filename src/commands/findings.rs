@@ -4,9 +4,10 @@ use agentreg::model::{Finding, SeveritySums, TaskId};
 use agentreg::store::{AgentsWanted, FindingQuery};
 use serde::Serialize;
 
-use super::Outcome;
 use super::context::{Context, now};
+use super::follow::Followed;
 use super::selection::{self, Selected};
+use super::{Outcome, feeds, follow};
 use crate::cli::FindingsArgs;
 use crate::output::json::{self, FindingObject, FindingSums, List};
 use crate::output::{Answer, Failure, people};
@@ -22,6 +23,12 @@ pub fn run(args: &FindingsArgs, context: &Context) -> Outcome {
     }
     if args.summary {
         return summary(args, context, &selected);
+    }
+    if args.follow {
+        let mut feed = feeds::Findings::new(context, &selected, query(args, &[], args.limit))?;
+        let task = context.task_to_read(None)?;
+        let followed = Followed::new(task, !args.agents.is_empty(), &selected);
+        return follow::run(&mut feed, &followed, context);
     }
     let mut findings = Vec::new();
     for (task, agents) in &selected {

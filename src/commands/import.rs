@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use agentreg::model::Kind;
-use agentreg::orchestrator::{Note, TaskDir, Workspace, Zone};
+use agentreg::model::{Kind, TaskId};
+use agentreg::orchestrator::{Note, TaskDir, TaskReader, Workspace, Zone};
+use agentreg::store::{AgentsWanted, Store};
 use serde::Serialize;
 
 use super::Outcome;
@@ -69,20 +70,22 @@ fn take_in(
             return Ok(answer);
         }
     };
+    let store = context.store()?;
+    if is_known(store, reader.id())? {
+        skip(&reader, workspace, intake);
+        return Ok(answer);
+    }
     let working = if context.json() || context.quiet() {
         Working::hidden()
     } else {
         Working::new(reader.id().as_str(), reader.agents())
     };
-    let store = context.store()?;
     let done = store.import(reader.import(workspace.global()), &|agents| {
         working.done(agents);
     })?;
     drop(working);
     let Some(done) = done else {
-        workspace.left_out(reader.id().as_str(), true);
-        let reason = "a task of this id is known already".to_owned();
-        intake.skipped.push((reader.id().to_string(), reason));
+        skip(&reader, workspace, intake);
         return Ok(answer);
     };
     let recount = reader.finish();
@@ -94,6 +97,22 @@ fn take_in(
         reports: recount.reports,
     });
     Ok(answer.warn(done.warning.as_ref()))
+}
+
+/// Whether there is nothing to do, told before much is read. The store itself looks again.
+fn is_known(store: &dyn Store, task: &TaskId) -> Result<bool, Failure> {
+    match store.view(task, AgentsWanted::None) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == Kind::NotFound => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn skip(reader: &TaskReader, workspace: &Workspace, intake: &mut Intake) {
+    let task = reader.id().to_string();
+    workspace.left_out(&task, true);
+    let reason = "a task of this id is known already".to_owned();
+    intake.skipped.push((task, reason));
 }
 
 fn document(intake: &Intake) -> String {

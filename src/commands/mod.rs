@@ -7,9 +7,12 @@ mod context;
 mod doctor;
 mod events;
 mod export;
+mod feeds;
 mod finding;
 mod findings;
+mod follow;
 mod import;
+mod output;
 mod progress;
 mod register;
 mod reports;
@@ -17,6 +20,7 @@ mod selection;
 mod status;
 mod task;
 mod text;
+mod wait;
 mod workspace;
 
 use std::ffi::OsString;
@@ -29,6 +33,8 @@ use context::Context;
 use crate::cli::{self, Call, Stop, Verb};
 use crate::output::json::{self, AgentObject, Keyed};
 use crate::output::{Answer, Failure, Terminal, finish};
+
+pub use doctor::LOCK_PROOF;
 
 /// How a command ends.
 pub type Outcome = Result<Answer, Failure>;
@@ -75,6 +81,8 @@ fn run(call: Call) -> Outcome {
         Verb::Findings(args) => findings::run(&args, &context),
         Verb::Reports(args) => reports::run(&args, &context),
         Verb::Events(args) => events::run(&args, &context),
+        Verb::Wait(args) => wait::run(&args, &context),
+        Verb::Output(args) => output::run(&args, &context),
         Verb::Doctor(args) => doctor::run(&args, &context),
         Verb::Import(args) => import::run(&args, &context),
         Verb::Export(args) => export::run(&args, &context),

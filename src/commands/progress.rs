@@ -58,6 +58,8 @@ fn said(args: &ProgressArgs) -> Result<Option<String>, Failure> {
         .or(args.message.as_deref())
         .map(|text| text::message(text, "a message"))
         .transpose()
+        // An empty variable of the agent's script: the report counts, it says nothing new.
+        .map(|said| said.filter(|text| !text.trim().is_empty()))
 }
 
 /// Evidence for a completion, counted before any lock is taken. An agent that has ended gets none.

@@ -3,7 +3,8 @@
 use agentreg::store::ReportQuery;
 
 use super::context::{Context, now};
-use super::{Outcome, selection};
+use super::follow::Followed;
+use super::{Outcome, feeds, follow, selection};
 use crate::cli::ReportsArgs;
 use crate::output::json::{self, List};
 use crate::output::{Answer, people};
@@ -12,6 +13,16 @@ pub fn run(args: &ReportsArgs, context: &Context) -> Outcome {
     let instead = "did you mean `agentreg progress`, which reports?";
     let selected = selection::tasks(&args.agents, context, instead)?;
     let since = args.since.map(|since| since.before(now()));
+    if args.follow {
+        let query = ReportQuery {
+            agents: Vec::new(),
+            since,
+        };
+        let mut feed = feeds::Reports::new(context, &selected, query, args.limit)?;
+        let task = context.task_to_read(None)?;
+        let followed = Followed::new(task, !args.agents.is_empty(), &selected);
+        return follow::run(&mut feed, &followed, context);
+    }
     let mut reports = Vec::new();
     let several = selected.len() > 1;
     for (task, agents) in selected {

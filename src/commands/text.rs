@@ -17,6 +17,15 @@ pub fn message(text: &str, what: &str) -> Result<String, Failure> {
     bounded(text, what, MAX_MESSAGE)
 }
 
+/// The same where it is all there is to say: a blank one comes from a command that failed to make it.
+pub fn needed_message(text: &str, what: &str) -> Result<String, Failure> {
+    let message = message(text, what)?;
+    if message.trim().is_empty() {
+        return Err(Failure::usage(format!("{what} is empty")).hint("write at least a word"));
+    }
+    Ok(message)
+}
+
 /// A prompt, likewise.
 pub fn prompt(text: &str) -> Result<String, Failure> {
     bounded(text, "a prompt", MAX_PROMPT)

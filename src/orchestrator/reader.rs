@@ -44,7 +44,8 @@ pub struct TaskReader {
     settings: Settings,
     known: Known,
     elements: Vec<Element>,
-    file: RefCell<BufReader<File>>,
+    /// The registry, and how far it was read.
+    file: RefCell<(BufReader<File>, u64)>,
     counts: Cell<Counts>,
     reports: Cell<u64>,
     findings: Cell<u64>,
@@ -94,7 +95,7 @@ impl TaskReader {
             settings,
             known: list.known,
             elements: list.elements,
-            file: RefCell::new(BufReader::with_capacity(1 << 16, file)),
+            file: RefCell::new((BufReader::with_capacity(1 << 16, file), u64::MAX)),
             counts: Cell::default(),
             reports: Cell::default(),
             findings: Cell::default(),
@@ -188,14 +189,16 @@ impl TaskReader {
     }
 
     fn element(&self, element: Element) -> io::Result<Map<String, Value>> {
-        let mut file = self.file.borrow_mut();
-        let here = file.stream_position()?;
-        match i64::try_from(element.offset.abs_diff(here)) {
-            Ok(gap) if element.offset >= here => file.seek_relative(gap)?,
+        let (file, here) = &mut *self.file.borrow_mut();
+        // What is buffered stays so: the next agent lies just behind.
+        match element.offset.checked_sub(*here).map(i64::try_from) {
+            Some(Ok(gap)) => file.seek_relative(gap)?,
             _ => file.seek(SeekFrom::Start(element.offset)).map(drop)?,
         }
+        *here = u64::MAX;
         let mut json = vec![0; element.len];
         file.read_exact(&mut json)?;
+        *here = element.offset + element.len as u64;
         Ok(serde_json::from_slice(&json)?)
     }
 

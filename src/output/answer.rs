@@ -7,6 +7,8 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
+use rustix::event::{PollFd, PollFlags};
+
 use super::{Exit, escape, json};
 use agentreg::model::{Kind, Rejection};
 use agentreg::store;
@@ -131,7 +133,7 @@ pub fn finish(outcome: Result<Answer, Failure>, as_json: bool) -> Exit {
         print(&answer.text)?;
         if !as_json {
             for warning in &answer.warnings {
-                complain(&format!("agentreg: warning: {}\n", escape(warning)));
+                warn(warning);
             }
         }
         Ok(answer.exit)
@@ -144,6 +146,11 @@ pub fn finish(outcome: Result<Answer, Failure>, as_json: bool) -> Exit {
         });
         failure.kind.into()
     })
+}
+
+/// Tells of something that went wrong and does not stop the call.
+pub fn warn(warning: &str) {
+    complain(&format!("agentreg: warning: {}\n", escape(warning)));
 }
 
 fn in_words(failure: &Failure) -> String {
@@ -167,13 +174,26 @@ pub fn announce_wait(lock: &Path) {
 
 /// A reader that has seen enough, as in `status | head`, is no failure.
 fn print(text: &str) -> Result<(), Failure> {
+    say(text.as_bytes()).map(|_| ())
+}
+
+/// Says a part of the answer while the call goes on; false if nobody reads it any more.
+pub fn say(text: &[u8]) -> Result<bool, Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::io("write to standard output", &error))
-        }
-        _ => Ok(()),
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::io("write to standard output", &error)),
     }
+}
+
+/// Whether the reader of standard output, a pipe, has gone; a call that has nothing to say for long would not notice.
+pub fn nobody_reads() -> bool {
+    let out = io::stdout();
+    let mut fds = [PollFd::new(&out, PollFlags::empty())];
+    let at_once = rustix::event::Timespec::default();
+    rustix::event::poll(&mut fds, Some(&at_once)).is_ok()
+        && fds[0].revents().contains(PollFlags::ERR)
 }
 
 /// Gives standard output to `write`, for an answer that is too large to be held. Where `write` fails a part of it may

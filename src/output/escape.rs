@@ -44,7 +44,10 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 
 /// Control characters, and those of Unicode that have no ink: format and bidirectional controls, fillers, most
 /// variation selectors, tags, noncharacters. The two variation selectors that choose between text and emoji may stay.
-fn obeyed_or_hidden(c: char) -> bool {
+pub(super) fn obeyed_or_hidden(c: char) -> bool {
+    if matches!(c, ' '..='~') {
+        return false;
+    }
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'

@@ -20,6 +20,8 @@ pub enum Exit {
     Refused = 4,
     /// The registry is damaged or newer.
     Damaged = 6,
+    /// What was waited for can no longer come true, or the agents ended and not all completed.
+    Unmet = 8,
     /// A lock was not free in time; try again (`EX_TEMPFAIL` of sysexits.h).
     LockTimeout = 75,
     /// What was waited for did not come in time (as timeout(1) does).

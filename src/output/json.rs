@@ -7,7 +7,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::Failure;
+use super::{Failure, inert};
 use agentreg::model::{
     Agent, AgentId, AgentType, Counts, End, Evidence, Extra, Finding, Limits, Liveness, Priority,
     Requirement, SCHEMA, Severity, SeveritySums, Status, Task, TaskId, TaskState, TaskStatus,
@@ -30,9 +30,12 @@ pub fn document<T: Serialize>(body: &T) -> String {
 
 fn line<T: Serialize>(document: &T) -> String {
     // What is serialized here has string keys and no path that is not UTF-8.
-    let mut text = serde_json::to_string(document).unwrap_or_default();
-    text.push('\n');
-    text
+    let mut text = Vec::with_capacity(1024);
+    if inert::write(&mut text, document).is_err() {
+        text.clear();
+    }
+    text.push(b'\n');
+    String::from_utf8(text).unwrap_or_default()
 }
 
 /// The line on standard error when a call fails.

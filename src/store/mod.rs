@@ -7,12 +7,16 @@
 mod error;
 pub mod file;
 mod query;
+mod watch;
 
 pub use error::{Error, Holder};
 pub use query::{
     AgentsWanted, Check, EventQuery, FindingQuery, Import, ImportedAgent, Problem, ReportQuery,
     Scope,
 };
+pub use watch::{NewReports, Watched, Watcher};
+
+use std::fs::File;
 
 use crate::model::rules::{Registration, Update};
 use crate::model::{
@@ -107,8 +111,18 @@ pub trait Store {
     /// A task with the agents that are wanted.
     fn view(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView>;
 
+    /// The same without waiting for anybody, even for a process that was stopped in the middle of a change: the counts
+    /// and the agents may be of two moments then.
+    fn peek(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView>;
+
     /// A task's reports, by time; those of equal times by agent and number.
     fn reports(&self, task: &TaskId, query: &ReportQuery) -> Result<Vec<Report>>;
+
+    /// A task's reports as they come, beginning with those there are. Waits for nobody.
+    fn follow_reports(&self, task: &TaskId, query: &ReportQuery) -> Result<Box<dyn NewReports>>;
+
+    /// What the command of an agent printed so far; none if that is not kept.
+    fn printed(&self, task: &TaskId, agent: &AgentId) -> Result<Option<File>>;
 
     /// A task's findings, oldest first.
     fn findings(&self, task: &TaskId, query: &FindingQuery) -> Result<Vec<Finding>>;
@@ -135,6 +149,9 @@ pub trait Store {
     /// written.
     fn import(&self, import: Import<'_>, progress: &dyn Fn(u64))
     -> Result<Option<Done<TaskState>>>;
+
+    /// Watches `scope`; a task in it that is not there is `not_found`.
+    fn watcher(&self, scope: &[Watched<'_>]) -> Result<Box<dyn Watcher>>;
 
     /// Checks every invariant by recounting everything; with `repair` mends what is wrong.
     fn check(&self, repair: bool) -> Result<Check>;

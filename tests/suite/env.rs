@@ -1,5 +1,7 @@
 //! A home of one's own for each test, and the real program in it: no variable and no file of the machine gets in.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -186,4 +188,25 @@ fn five(counts: &Value) -> [u64; 5] {
             .as_u64()
             .unwrap_or_else(|| panic!("{key} in {counts}"))
     })
+}
+
+/// Copies a registry; what is copied is private, as the program makes it.
+pub fn copy_tree(from: &Path, to: &Path) {
+    make_private_dir(to);
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), &to).expect("a file can be copied");
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).expect("it is ours");
+        }
+    }
+}
+
+/// Makes a directory that only its owner can look into.
+pub fn make_private_dir(path: &Path) {
+    fs::create_dir_all(path).expect("a directory can be made");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).expect("it is ours");
 }

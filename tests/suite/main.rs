@@ -3,13 +3,19 @@
 // The tests play the user, and the vandal.
 #![allow(clippy::disallowed_methods)]
 
+mod agents;
+mod bad_input;
 mod crash;
 mod env;
 mod full_disk;
 mod import;
+mod json;
+mod power_cut;
 mod prefixes;
 mod properties;
 mod races;
+mod schema_1;
 mod snapshot;
 mod state;
 mod stopped;
+mod terminal;

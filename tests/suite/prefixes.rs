@@ -17,7 +17,7 @@ use agentreg::store::Store;
 use agentreg::store::file::{FileStore, Options};
 
 use self::snapshot::Snapshot;
-use crate::env::Env;
+use crate::env::{Env, copy_tree};
 
 /// A registry with agents in every state, an open task, a closed one, and a rotated journal.
 fn small_registry() -> Env {
@@ -130,10 +130,8 @@ fn every_prefix_of_every_file_loads_as_it_was_or_is_reported_by_doctor() {
                 assert_eq!(error.kind().as_str(), "damaged", "{place}: {error}");
             }
             if problems.is_empty() {
-                let lines = content[..length]
-                    .iter()
-                    .filter(|byte| **byte == b'\n')
-                    .count();
+                let lines = content[..length].split_inclusive(|byte| *byte == b'\n');
+                let lines = lines.filter(|line| line.ends_with(b"\n")).count();
                 read.expect(&place)
                     .assert_lacks_only_unknowable(&whole, &file, lines, &place);
             } else {
@@ -184,5 +182,44 @@ fn no_command_panics_on_a_file_that_is_cut() {
             }
         }
         fs::write(&file, &content).unwrap();
+    }
+}
+
+#[test]
+fn repair_mends_whatever_was_cut_or_is_gone() {
+    let env = small_registry();
+    for file in jsonl_files(&env.home()) {
+        let content = fs::read(&file).unwrap();
+        let ends = content
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == b'\n');
+        let cuts = ends
+            .map(|(end, _)| Some(end + 1))
+            .chain([None, Some(0), Some(20)]);
+        for cut in cuts {
+            let copy = Env::new();
+            copy_tree(&env.home(), &copy.home());
+            let damaged = copy.home().join(file.strip_prefix(env.home()).unwrap());
+            match cut {
+                Some(length) => fs::write(&damaged, &content[..length]).unwrap(),
+                None => fs::remove_file(&damaged).unwrap(),
+            }
+            let place = format!("{} cut to {cut:?}", file.display());
+            let store = FileStore::new(Options::new(copy.home()));
+            store.check(true).expect(&place);
+            let check = store.check(false).expect(&place);
+            assert_eq!(check.problems, [], "{place}");
+            let again = store.check(true).expect(&place);
+            assert_eq!(again.repaired, [], "{place}: it was mended already");
+            let read = Snapshot::take(&store).expect(&place);
+            read.assert_adds_up(&place);
+            copy.ok(&["register", "--task", "T", "--type", "coder", "--id", "new"]);
+            assert_eq!(
+                store.check(false).unwrap().problems,
+                [],
+                "{place}, then written to"
+            );
+        }
     }
 }

@@ -41,7 +41,7 @@ fn new_task(args: &NewArgs) -> Result<NewTask, Failure> {
             Some(directory) => Some(workspace::named(directory)?),
             None => workspace::current(),
         },
-        description: text::message(description, "a description")?,
+        description: text::needed_message(description, "a description")?,
         priority: args.priority,
         limits: Limits {
             max_agents: args.max_agents.0,

@@ -29,7 +29,7 @@ fn change(args: &SetArgs) -> Result<TaskChange, Failure> {
     let description = args.description.as_deref();
     Ok(TaskChange {
         description: description
-            .map(|text| text::message(text, "a description"))
+            .map(|text| text::needed_message(text, "a description"))
             .transpose()?,
         priority: args.priority,
         max_agents: args.max_agents.map(|limit| limit.0),

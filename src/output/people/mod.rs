@@ -13,6 +13,7 @@ mod status;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod waited;
 
 pub use check::check;
 pub use events::events;
@@ -21,3 +22,4 @@ pub use import::{Intake, TakenIn, intake};
 pub use reports::reports;
 pub use status::{overview, task_status};
 pub use tasks::{task_list, task_page};
+pub use waited::waited;

@@ -3,7 +3,7 @@
 //! no error comes without its path. An interrupted call (EINTR) is made again.
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
@@ -49,6 +49,11 @@ impl Dir {
         }
     }
 
+    /// Its number among this process's open files.
+    pub(crate) fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
     /// Where it was when it was opened.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -64,6 +69,13 @@ impl Dir {
         let stat = retry_on_intr(|| rustix::fs::fstat(&self.fd))
             .map_err(|e| Error::io("look at", &self.path, e))?;
         Ok(stat.st_mode & 0o7777)
+    }
+
+    /// The number of the file system's kind, as statfs(2) has it.
+    pub(crate) fn file_system(&self) -> Result<i64> {
+        let stat =
+            rustix::fs::fstatfs(&self.fd).map_err(|e| Error::io("look at", &self.path, e))?;
+        Ok(stat.f_type & 0xffff_ffff)
     }
 
     /// Takes every permission from everyone but the owner.

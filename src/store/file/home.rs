@@ -213,12 +213,11 @@ fn make_dir(path: &Path) -> Result<Dir> {
     } else {
         parent
     };
-    let parent = match Dir::open(parent)? {
-        Some(parent) => parent,
-        None => {
-            std::fs::create_dir_all(parent).map_err(made)?;
-            Dir::open(parent)?.ok_or_else(|| made(Errno::NOENT.into()))?
-        }
+    let parent = if let Some(parent) = Dir::open(parent)? {
+        parent
+    } else {
+        std::fs::create_dir_all(parent).map_err(made)?;
+        Dir::open(parent)?.ok_or_else(|| made(Errno::NOENT.into()))?
     };
     let dir = parent.make_dir(name)?;
     parent.sync()?;

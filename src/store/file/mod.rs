@@ -8,37 +8,46 @@
 //! | [`home`], [`task`] | the global and the local registry |
 //! | [`commit`], [`rotate`] | the protocol: one journal line commits a change to both |
 //! | [`agents`], [`tasks`], [`findings`], [`import`] | the operations that write |
-//! | [`read`], [`find`] | the operations that only read |
-//! | [`check`] | `doctor` |
+//! | [`read`], [`events`], [`find`] | the operations that only read |
+//! | [`watch`], [`follow`] | waiting for a change, reading on |
+//! | [`check`], [`proof`] | `doctor`, and that locks hold |
 
 mod agents;
 mod check;
 mod commit;
 mod dir;
 mod document;
+mod events;
 mod find;
 mod findings;
+mod follow;
 mod home;
 mod import;
 mod jsonl;
 mod line;
 mod lock;
+mod proof;
 mod read;
 mod rotate;
 mod task;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod watch;
 
+pub use proof::{play as play_lock_proof, prove_locks};
+
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use self::dir::Access;
 use self::home::Home;
 use self::lock::Patience;
 use self::task::{TaskDir, TaskGuard};
 use super::{
-    AgentsWanted, Check, Done, Error, EventQuery, FindingQuery, Import, ReportQuery, Result, Scope,
-    Store, TaskView,
+    AgentsWanted, Check, Done, Error, EventQuery, FindingQuery, Import, NewReports, ReportQuery,
+    Result, Scope, Store, TaskView, Watched, Watcher,
 };
 use crate::model::rules::{Registration, Update};
 use crate::model::{
@@ -210,8 +219,22 @@ impl Store for FileStore {
         read::view(self, task, wanted)
     }
 
+    fn peek(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView> {
+        read::peek(self, task, wanted)
+    }
+
     fn reports(&self, task: &TaskId, query: &ReportQuery) -> Result<Vec<Report>> {
         read::reports(self, task, query)
+    }
+
+    fn follow_reports(&self, task: &TaskId, query: &ReportQuery) -> Result<Box<dyn NewReports>> {
+        Ok(Box::new(follow::reports(self, task, query)?))
+    }
+
+    fn printed(&self, task: &TaskId, agent: &AgentId) -> Result<Option<File>> {
+        let task = Self::task_dir(&self.home()?, task)?;
+        task.dir
+            .file(&format!("{}/{agent}.log", task::OUTPUT), Access::Read)
     }
 
     fn findings(&self, task: &TaskId, query: &FindingQuery) -> Result<Vec<Finding>> {
@@ -219,7 +242,7 @@ impl Store for FileStore {
     }
 
     fn events(&self, query: &EventQuery) -> Result<Vec<Event>> {
-        read::events(self, query)
+        events::events(self, query)
     }
 
     fn find_task(&self, name: &str) -> Result<TaskId> {
@@ -257,6 +280,10 @@ impl Store for FileStore {
         progress: &dyn Fn(u64),
     ) -> Result<Option<Done<TaskState>>> {
         import::import(self, import, progress)
+    }
+
+    fn watcher(&self, scope: &[Watched<'_>]) -> Result<Box<dyn Watcher>> {
+        Ok(Box::new(watch::watcher(self, scope)?))
     }
 
     fn check(&self, repair: bool) -> Result<Check> {

@@ -9,15 +9,14 @@ use std::collections::HashSet;
 use super::FileStore;
 use super::dir::Access;
 use super::find::task_ids;
-use super::home::{Home, JOURNAL};
+use super::home::Home;
 use super::jsonl::{Backward, newer};
 use super::line::{AgentLine, Bad, Commit, Mark, decode, decode_checked};
-use super::rotate::{old_name, old_rev};
 use super::task::{Folder, JOURNAL as TASK_JOURNAL, TaskDir};
 use crate::model::{
-    Agent, AgentId, Event, Report, SeveritySums, Task, TaskId, TaskState, TaskStatus, Totals,
+    Agent, AgentId, Report, SeveritySums, Task, TaskId, TaskState, TaskStatus, Totals,
 };
-use crate::store::{AgentsWanted, Error, EventQuery, ReportQuery, Result, Scope, TaskView};
+use crate::store::{AgentsWanted, Error, ReportQuery, Result, Scope, TaskView};
 
 /// So often the overview is read again when the journal moved while it was read.
 const TRIES: usize = 5;
@@ -64,7 +63,7 @@ pub(crate) fn state(home: &Home, task: &TaskDir) -> Result<TaskState> {
 }
 
 /// The journal's last line if it is this task's and not applied there yet.
-fn pending(task: &TaskDir, last: Option<&Commit>) -> Result<Option<Commit>> {
+pub(crate) fn pending(task: &TaskDir, last: Option<&Commit>) -> Result<Option<Commit>> {
     match last.filter(|last| last.task == task.id) {
         Some(last) if task.applied_rev()? < last.rev => Ok(Some(last.clone())),
         _ => Ok(None),
@@ -100,18 +99,38 @@ pub(crate) fn view(store: &FileStore, task: &TaskId, wanted: AgentsWanted<'_>) -
         });
     }
     let _lock = task.lock_shared(&store.patience())?;
+    look(&home, &task, wanted)
+}
+
+/// The same without the lock; looks again while the task is changing.
+pub(crate) fn peek(store: &FileStore, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView> {
+    let home = store.home()?;
+    let task = FileStore::task_dir(&home, task)?;
+    let mut tries = 0;
+    loop {
+        let before = task.applied_rev()?;
+        let looked = look(&home, &task, wanted);
+        tries += 1;
+        // An agent that is just being registered has an empty log; once more, and the journal tells of it.
+        if tries == TRIES || (looked.is_ok() && task.applied_rev()? == before) {
+            return looked;
+        }
+    }
+}
+
+fn look(home: &Home, task: &TaskDir, wanted: AgentsWanted<'_>) -> Result<TaskView> {
     let last = home.last_commit()?;
-    let pending = pending(&task, last.as_ref())?;
+    let pending = pending(task, last.as_ref())?;
     let unrecorded = match pending.as_ref().and_then(|commit| commit.agent.as_ref()) {
         Some(agent) if !task.has_recorded(agent)? => Some(agent),
         _ => None,
     };
     let agents = Agents {
-        task: &task,
+        task,
         pending: unrecorded,
     };
     Ok(TaskView {
-        state: state_with(&task, pending.as_ref())?,
+        state: state_with(task, pending.as_ref())?,
         agents: agents.wanted(wanted, pending.as_ref())?,
     })
 }
@@ -129,7 +148,13 @@ impl Agents<'_> {
             AgentsWanted::These(ids) => ids.iter().map(|id| self.one(id)).collect(),
             AgentsWanted::All => {
                 let mut agents = self.in_folder(Folder::Active)?;
+                // Without the lock one may end, and be in both, while the folders are listed.
+                let listed: HashSet<AgentId> = agents.iter().map(|a| a.id.clone()).collect();
                 agents.extend(self.in_folder(Folder::Ended)?);
+                let mut place = 0..;
+                agents.retain(|agent| {
+                    place.next() < Some(listed.len()) || !listed.contains(&agent.id)
+                });
                 sort(&mut agents);
                 Ok(agents)
             }
@@ -278,58 +303,4 @@ fn reports_of(
         }
     }
     Ok(())
-}
-
-pub(crate) fn events(store: &FileStore, query: &EventQuery) -> Result<Vec<Event>> {
-    let Some(home) = store.home_if_any()? else {
-        return Ok(Vec::new());
-    };
-    let mut found: Vec<Event> = Vec::new();
-    let mut oldest = u64::MAX;
-    for name in journals(&home)? {
-        let path = home.dir.at(&name);
-        let file = home.dir.need_file(&name, Access::Read)?;
-        let mut lines = Backward::new(&file, &path)?;
-        let mut may_be_torn = name == JOURNAL;
-        while let Some(line) = lines.next_line()? {
-            let commit = match decode_checked::<Commit>(line) {
-                Ok(commit) => commit,
-                Err(Bad::Newer(schema)) => return Err(newer(&path, schema)),
-                Err(Bad::Garbage(_)) if may_be_torn => {
-                    may_be_torn = false;
-                    continue;
-                }
-                Err(Bad::Garbage(what)) => return Err(Error::damaged(path, what)),
-            };
-            // Rotation writes the last line of one journal to the next as well.
-            if commit.rev >= oldest {
-                continue;
-            }
-            oldest = commit.rev;
-            let event = commit.event();
-            if query.stops_at(&event) || query.limit.is_some_and(|limit| found.len() >= limit) {
-                found.reverse();
-                return Ok(found);
-            }
-            if query.admits(&event) {
-                found.push(event);
-            }
-        }
-    }
-    found.reverse();
-    Ok(found)
-}
-
-/// The journal and the rotated ones before it, the newest first.
-pub(crate) fn journals(home: &Home) -> Result<Vec<String>> {
-    let mut revs: Vec<u64> = home
-        .dir
-        .names()?
-        .iter()
-        .filter_map(|name| old_rev(name))
-        .collect();
-    revs.sort_unstable_by(|a, b| b.cmp(a));
-    Ok(std::iter::once(JOURNAL.to_owned())
-        .chain(revs.into_iter().map(old_name))
-        .collect())
 }

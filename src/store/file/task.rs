@@ -16,6 +16,8 @@ pub(crate) const JOURNAL: &str = "journal.jsonl";
 pub(crate) const FINDINGS: &str = "findings.jsonl";
 pub(crate) const ACTIVE: &str = "agents/active";
 pub(crate) const ENDED: &str = "agents/ended";
+pub(crate) const LEASES: &str = "leases";
+pub(crate) const OUTPUT: &str = "output";
 
 /// A task's open directory. It may be moved while it is open.
 #[derive(Debug)]

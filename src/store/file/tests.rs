@@ -109,7 +109,7 @@ fn the_history_reads_on_across_rotations_without_a_gap_or_a_repetition() {
     }
     let home = Home::need(&store.options.home).unwrap();
     assert!(
-        read::journals(&home).unwrap().len() > 3,
+        events::journals(&home).unwrap().len() > 3,
         "the journal was rotated"
     );
     let events = store.events(&EventQuery::default()).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use agentreg::model::{Agent, Event, Finding, Report, SeveritySums, TaskState, Totals};
+use agentreg::model::{Agent, Counts, Event, Finding, Report, SeveritySums, TaskState, Totals};
 use agentreg::store::{AgentsWanted, EventQuery, FindingQuery, ReportQuery, Result, Scope, Store};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -87,5 +87,17 @@ impl Snapshot {
         let mut tasks = self.tasks.iter_mut();
         let state = tasks.find(|state| state.task.id.as_str() == task);
         state.expect("the task is there").findings = sums;
+    }
+
+    /// The counts are a recount of the agents.
+    pub fn assert_adds_up(&self, place: &str) {
+        let mut total = Counts::default();
+        for state in &self.tasks {
+            let own = self.agents.iter().filter(|a| a.task == state.task.id);
+            let recount = own.fold(Counts::default(), |sum, agent| sum.with(agent.status));
+            assert_eq!(state.counts, recount, "{place}");
+            total = total.plus(recount);
+        }
+        assert_eq!(self.totals.agents, total, "{place}");
     }
 }

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use agentreg::model::{Agent, Severity, SeveritySums, Task as Settings, TaskState, TaskStatus};
+use agentreg::model::{
+    Agent, AgentId, Severity, SeveritySums, Task as Settings, TaskState, TaskStatus,
+};
 use agentreg::store::{AgentsWanted, EventQuery, FindingQuery, ReportQuery, Scope, Store};
 
 use super::model::{self, Model, Task};
@@ -121,8 +123,8 @@ fn assert_order(agents: &[Agent], task: &Task) {
 }
 
 fn assert_agent(agent: &Agent, known: &model::Agent) {
-    assert_eq!(agent.agent_type.as_str(), known.agent_type);
-    assert_eq!(agent.parent.as_ref().map(|p| p.as_str()), known.parent);
+    assert_eq!(agent.agent_type.as_str(), known.kind);
+    assert_eq!(agent.parent.as_ref().map(AgentId::as_str), known.parent);
     assert_eq!(agent.depth, known.depth);
     assert_eq!(agent.labels.get("colour").map(String::as_str), known.label);
     assert_eq!(agent.status, known.status);
@@ -199,7 +201,7 @@ fn assert_events(store: &impl Store, model: &Model) {
         .map(|event| {
             (
                 event.task.as_str(),
-                event.agent.as_ref().map(|a| a.as_str()),
+                event.agent.as_ref().map(AgentId::as_str),
                 event.change.as_str(),
             )
         })

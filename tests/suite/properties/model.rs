@@ -27,7 +27,7 @@ pub struct Task {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Agent {
-    pub agent_type: &'static str,
+    pub kind: &'static str,
     pub parent: Option<&'static str>,
     pub depth: u32,
     pub label: Option<&'static str>,
@@ -143,12 +143,7 @@ impl Model {
         self.tasks.get_mut(task).ok_or("not_found")
     }
 
-    fn happened(
-        &mut self,
-        task: &'static str,
-        agent: Option<&'static str>,
-        change: &'static str,
-    ) -> Outcome {
+    fn happened(&mut self, task: &'static str, agent: Option<&'static str>, change: &'static str) {
         let (counts, totals) = (self.tasks[task].counts(), self.totals());
         self.events.push(Event {
             task,
@@ -157,7 +152,6 @@ impl Model {
             counts,
             totals,
         });
-        Ok(true)
     }
 
     fn open(&mut self, task: &'static str, settings: &Settings) -> Outcome {
@@ -173,7 +167,8 @@ impl Model {
             findings: Vec::new(),
         };
         self.tasks.insert(task, new);
-        self.happened(task, None, "opened")
+        self.happened(task, None, "opened");
+        Ok(true)
     }
 
     fn close(&mut self, id: &'static str, force: bool) -> Outcome {
@@ -190,7 +185,8 @@ impl Model {
             self.end(id, agent, Status::Terminated)?;
         }
         self.task(id)?.is_open = false;
-        self.happened(id, None, "closed")
+        self.happened(id, None, "closed");
+        Ok(true)
     }
 
     fn register(&mut self, new: &Registered) -> Outcome {
@@ -199,7 +195,7 @@ impl Model {
         let events = self.events.len();
         let task = self.task(new.task)?;
         if let Some(known) = task.agents.get(new.agent) {
-            let same = known.agent_type == new.agent_type
+            let same = known.kind == new.kind
                 && known.parent == new.parent
                 && known.label == new.label
                 && known.lines == 1;
@@ -221,13 +217,12 @@ impl Model {
         {
             return Err("limit_reached");
         }
-        let same_type =
-            |agent: &Agent| agent.agent_type == new.agent_type && agent.status.is_active();
+        let same_type = |agent: &Agent| agent.kind == new.kind && agent.status.is_active();
         if new.unique && task.agents.values().any(same_type) {
             return Err("duplicate");
         }
         let agent = Agent {
-            agent_type: new.agent_type,
+            kind: new.kind,
             parent: new.parent,
             depth,
             label: new.label,
@@ -240,7 +235,8 @@ impl Model {
             ended: None,
         };
         task.agents.insert(new.agent, agent);
-        self.happened(new.task, Some(new.agent), "registered")
+        self.happened(new.task, Some(new.agent), "registered");
+        Ok(true)
     }
 
     fn update(&mut self, said: &Said) -> Outcome {
@@ -279,7 +275,8 @@ impl Model {
             return Ok(true);
         }
         agent.ended = Some(events);
-        self.happened(said.task, Some(said.agent), status.as_str())
+        self.happened(said.task, Some(said.agent), status.as_str());
+        Ok(true)
     }
 
     fn end(&mut self, task: &'static str, agent: &'static str, status: Status) -> Outcome {
@@ -291,6 +288,7 @@ impl Model {
         known.status = status;
         known.lines += 1;
         known.ended = Some(events);
-        self.happened(task, Some(agent), status.as_str())
+        self.happened(task, Some(agent), status.as_str());
+        Ok(true)
     }
 }

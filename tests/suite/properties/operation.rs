@@ -44,6 +44,9 @@ impl Settings {
     }
 }
 
+/// A number or none.
+pub type Limit = Option<u64>;
+
 /// One call.
 #[derive(Debug, Clone)]
 pub enum Operation {
@@ -54,8 +57,8 @@ pub enum Operation {
     Set {
         task: &'static str,
         description: Option<&'static str>,
-        max_agents: Option<Option<u64>>,
-        max_concurrent: Option<Option<u64>>,
+        max_agents: Option<Limit>,
+        max_concurrent: Option<Limit>,
     },
     SetMachine {
         max_concurrent: Option<u64>,
@@ -92,7 +95,7 @@ pub enum Operation {
 pub struct Registered {
     pub task: &'static str,
     pub agent: &'static str,
-    pub agent_type: &'static str,
+    pub kind: &'static str,
     pub parent: Option<&'static str>,
     pub unique: bool,
     pub label: Option<&'static str>,
@@ -189,11 +192,11 @@ fn register() -> impl Strategy<Value = Operation> {
         prop_oneof![4 => Just(false), 1 => Just(true)],
         select(vec![None, None, Some("blue")]),
     )
-        .prop_map(|(task, agent, agent_type, parent, unique, label)| {
+        .prop_map(|(task, agent, kind, parent, unique, label)| {
             Operation::Register(Registered {
                 task,
                 agent,
-                agent_type,
+                kind,
                 parent,
                 unique,
                 label,

@@ -112,7 +112,7 @@ fn new_task(task: &str, settings: &Settings) -> NewTask {
 fn registration(new: &Registered) -> Registration {
     Registration {
         id: id(new.agent),
-        agent_type: id(new.agent_type),
+        agent_type: id(new.kind),
         parent: new.parent.map(id),
         unique: new.unique,
         pid: None,

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::super::dir::Access;
+use super::super::events::journals;
 use super::super::home::{Home, JOURNAL};
 use super::super::jsonl::Backward;
 use super::super::line::{Bad, Commit, decode_checked};
-use super::super::read::journals;
 use super::super::rotate::old_name;
 use super::Found;
 use crate::model::{Agent, AgentId, Change, Counts, Status, Task, TaskId};
@@ -19,8 +19,8 @@ pub(super) struct History {
     pub(super) last_rev: u64,
     /// The tasks it names.
     pub(super) tasks: HashMap<TaskId, TaskHistory>,
-    /// Whether a line before the last could not be read, or the journal is missing.
-    pub(super) is_damaged: bool,
+    /// The journals from the newest to the oldest one of which a line before the last cannot be read or is missing.
+    pub(super) damaged: Vec<String>,
 }
 
 /// What the journal says of one task.
@@ -38,13 +38,15 @@ impl History {
     pub(super) fn read(home: &Home, found: &mut Found) -> Result<Self> {
         let mut history = Self::default();
         let mut after: Option<(u64, Change)> = None;
-        for name in journals(home)? {
-            let path = home.dir.at(&name);
-            let file = match home.dir.need_file(&name, Access::Read) {
+        let names = journals(home)?;
+        for (place, name) in names.iter().enumerate() {
+            let path = home.dir.at(name);
+            let from_newest = || names[..=place].to_vec();
+            let file = match home.dir.need_file(name, Access::Read) {
                 Ok(file) => file,
                 Err(Error::Damaged { path, detail }) => {
                     found.problem(&path, &detail);
-                    history.is_damaged = true;
+                    history.damaged = from_newest();
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -64,7 +66,7 @@ impl History {
                                     &path,
                                     &format!("after rev {} follows rev {rev}", commit.rev),
                                 );
-                                history.is_damaged = true;
+                                history.damaged = from_newest();
                             }
                         }
                         after = Some((commit.rev, commit.change));
@@ -86,7 +88,7 @@ impl History {
                             &path,
                             &format!("the line at byte {at} cannot be read: {what}"),
                         );
-                        history.is_damaged = true;
+                        history.damaged = from_newest();
                     }
                 }
             }
@@ -94,21 +96,21 @@ impl History {
         if let Some((rev, change)) = after
             && rev != 1
             && change != Change::Repaired
-            && !history.is_damaged
+            && history.damaged.is_empty()
         {
             // A journal begins with the last line of the one before it.
             found.problem(
                 &home.dir.at(&old_name(rev)),
                 &format!("the history before rev {rev} is missing"),
             );
-            history.is_damaged = true;
+            history.damaged.clone_from(&names);
         }
-        if after.is_none() && !home.tasks()?.names()?.is_empty() && !history.is_damaged {
+        if after.is_none() && !home.tasks()?.names()?.is_empty() && history.damaged.is_empty() {
             found.problem(
                 &home.journal_path(),
                 "the journal is empty, and there are tasks",
             );
-            history.is_damaged = true;
+            history.damaged.clone_from(&names);
         }
         Ok(history)
     }
@@ -132,12 +134,9 @@ impl History {
     }
 }
 
-/// The last record of an agent that the journal has, for one whose log is lost.
-pub(super) fn last_record(
-    home: &Home,
-    task: &TaskId,
-    agent: &AgentId,
-) -> Result<Option<(u64, Agent)>> {
+/// All records of an agent that the journal has, the first one first, for one whose log is lost or lost its end.
+pub(super) fn records(home: &Home, task: &TaskId, agent: &AgentId) -> Result<Vec<(u64, Agent)>> {
+    let mut records: Vec<(u64, Agent)> = Vec::new();
     for name in journals(home)? {
         let path = home.dir.at(&name);
         let Some(file) = home.dir.file(&name, Access::Read)? else {
@@ -145,16 +144,17 @@ pub(super) fn last_record(
         };
         let mut lines = Backward::new(&file, &path)?;
         while let Some(line) = lines.next_line()? {
-            if let Ok(commit) = decode_checked::<Commit>(line) {
-                let rev = commit.rev;
-                let record = commit
-                    .agent
-                    .filter(|record| commit.task == *task && record.id == *agent);
-                if let Some(record) = record {
-                    return Ok(Some((rev, record)));
-                }
-            }
+            let Ok(commit) = decode_checked::<Commit>(line) else {
+                continue;
+            };
+            let rev = commit.rev;
+            let is_new = records.last().is_none_or(|(later, _)| rev < *later);
+            let record = commit
+                .agent
+                .filter(|record| is_new && commit.task == *task && record.id == *agent);
+            records.extend(record.map(|record| (rev, record)));
         }
     }
-    Ok(None)
+    records.reverse();
+    Ok(records)
 }

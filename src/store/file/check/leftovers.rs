@@ -66,7 +66,10 @@ fn temporary(dir: Option<Dir>) -> Result<Vec<Leftover>> {
     };
     let mut leftovers = Vec::new();
     for name in dir.all_names()? {
-        if name.starts_with(".atomicwrite") || name == super::super::rotate::NEXT {
+        if name.starts_with(".atomicwrite")
+            || name == super::super::rotate::NEXT
+            || name.starts_with(super::super::proof::SCRATCH)
+        {
             leftovers.extend(dir.dir(".")?.map(|dir| Leftover { dir, name }));
         }
     }

@@ -11,7 +11,7 @@ use super::super::jsonl::{Strictness, Tail, sync_data};
 use super::super::line::{Commit, Mark, decode_checked, decode_mark, encode_checked};
 use super::super::rotate::NEXT;
 use super::super::task::{FINDINGS, JOURNAL as TASK_JOURNAL, TaskDir, TaskGuard, log_name};
-use super::history::{History, last_record};
+use super::history::{History, records};
 use super::survey::{Part, Survey};
 use super::{Found, all_tasks, at, leftovers};
 use crate::model::{
@@ -172,7 +172,8 @@ impl Repair<'_> {
         Ok(())
     }
 
-    /// Unreadable logs are kept aside, and what the journal knows of the agent begins a new one.
+    /// Unreadable logs are kept aside, and what the journal knows of the agent begins a new one, or ends one that lost
+    /// its end.
     fn logs(&mut self, guard: &TaskGuard, survey: &Survey) -> Result<()> {
         for (agent, folder) in &survey.misfiled {
             let mut lies_in = *folder;
@@ -189,10 +190,14 @@ impl Repair<'_> {
             .unreadable
             .iter()
             .map(|(id, _)| id)
-            .chain(&survey.missing);
+            .chain(&survey.missing)
+            .chain(&survey.behind);
         for id in lost {
-            if let Some((rev, record)) = last_record(self.home, &guard.id, id)? {
-                guard.record(&record, rev, true)?;
+            let records = records(self.home, &guard.id, id)?;
+            for (rev, record) in &records {
+                guard.record(record, *rev, true)?;
+            }
+            if !records.is_empty() {
                 let what =
                     "restored from the journal; reports before its last change of life are lost";
                 self.say(&guard.dir.at("agents").join(log_name(id)), what);
@@ -273,15 +278,19 @@ impl Repair<'_> {
             .flatten()
             .map(|last| last.totals);
         let is_changed = tasks.iter().any(|(_, _, _, is_changed)| *is_changed);
-        if !history.is_damaged && !is_changed && stated.unwrap_or_default() == totals {
+        let is_damaged = !history.damaged.is_empty();
+        if !is_damaged && !is_changed && stated.unwrap_or_default() == totals {
             return Ok(());
         }
         let _lock = self.home.lock(&self.store.patience())?;
         let path = self.home.journal_path();
         let mut lines = Vec::new();
         let mut commits = Vec::new();
-        let mended = tasks.iter().filter(|(_, _, _, is_changed)| *is_changed);
-        let any = tasks.first().filter(|_| !is_changed);
+        // A journal that begins anew names every task.
+        let mended = tasks
+            .iter()
+            .filter(|(_, _, _, is_changed)| *is_changed || is_damaged);
+        let any = tasks.first().filter(|_| !is_changed && !is_damaged);
         for (rev, (id, counts, status, _)) in (last_rev + 1..).zip(mended.chain(any)) {
             let commit = Commit {
                 schema: SCHEMA,
@@ -300,12 +309,14 @@ impl Repair<'_> {
             lines.extend(encode_checked(&commit));
             commits.push(commit);
         }
-        if history.is_damaged {
+        if is_damaged {
             self.home.dir.remove_file(NEXT)?;
             let next = self.home.dir.create(NEXT)?;
             Tail::<Commit>::empty().append(&next, &path, &lines)?;
             sync_data(&next, &path)?;
-            self.set_aside(&self.home.dir, JOURNAL)?;
+            for name in history.damaged.iter().rev() {
+                self.set_aside(&self.home.dir, name)?;
+            }
             self.home.dir.rename(NEXT, &self.home.dir, JOURNAL)?;
             self.home.dir.sync()?;
             self.say(&path, "begun anew with what was recounted");

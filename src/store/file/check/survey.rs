@@ -37,6 +37,8 @@ pub(super) struct Survey {
     pub(super) unreadable: Vec<(AgentId, Folder)>,
     /// Agents that the journal has and the directory has not.
     pub(super) missing: Vec<AgentId>,
+    /// Agents whose logs lack the end that the journal has.
+    pub(super) behind: Vec<AgentId>,
     /// Where each agent stands, and the folder its log was found in.
     agents: BTreeMap<AgentId, (Status, Folder)>,
 }
@@ -330,6 +332,7 @@ impl Survey {
                 Some(now) if now.is_active() && !status.is_active() => {
                     self.found
                         .problem(&path, &format!("the journal says {status}, the log {now}"));
+                    self.behind.push(id.clone());
                     self.wrong.insert(Part::Counts);
                 }
                 Some(_) => {}

@@ -1,0 +1,55 @@
+//! JSON in which no text steers the terminal it may be printed to.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+
+use super::escape::obeyed_or_hidden;
+
+/// Writes `value` in one line, as JSON. The same JSON as ever, but what a terminal obeys or hides in a text is written
+/// as `\u0000`, not only the controls for which JSON demands it.
+pub fn write(out: &mut (impl Write + ?Sized), value: &impl Serialize) -> io::Result<()> {
+    let mut serializer = Serializer::with_formatter(out, Inert);
+    value.serialize(&mut serializer).map_err(Into::into)
+}
+
+struct Inert;
+
+impl Formatter for Inert {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut written = 0;
+        for (at, c) in fragment.char_indices() {
+            if obeyed_or_hidden(c) {
+                out.write_all(&fragment.as_bytes()[written..at])?;
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{unit:04x}")?;
+                }
+                written = at + c.len_utf8();
+            }
+        }
+        out.write_all(&fragment.as_bytes()[written..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_text_reads_back_and_none_steers_a_terminal(text in any::<String>()) {
+            let mut json = Vec::new();
+            write(&mut json, &text).unwrap();
+            let json = String::from_utf8(json).unwrap();
+            prop_assert!(!json.chars().any(obeyed_or_hidden), "{json:?}");
+            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+    }
+}

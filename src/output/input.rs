@@ -1,0 +1,51 @@
+//! What a person does to a program that draws: keys, a new size, signals.
+
+use std::io::{self, IsTerminal, Read};
+
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::iterator::Signals;
+
+use super::Failure;
+
+/// Something that was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// A byte from the keyboard.
+    Key(u8),
+    /// The terminal has another size.
+    Resized,
+    /// It goes on after it was stopped.
+    Continued,
+    /// It is to stop, or to end.
+    Signal(i32),
+}
+
+/// Tells of everything that is heard from now on, until `tell` says no.
+pub fn listen(tell: impl Fn(Heard) -> bool + Clone + Send + 'static) -> Result<(), Failure> {
+    let mut signals = Signals::new([SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH])
+        .map_err(|error| Failure::io("wait for signals", &error))?;
+    let tell_signal = tell.clone();
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            let heard = match signal {
+                SIGWINCH => Heard::Resized,
+                SIGCONT => Heard::Continued,
+                other => Heard::Signal(other),
+            };
+            if !tell_signal(heard) {
+                return;
+            }
+        }
+    });
+    if io::stdin().is_terminal() {
+        std::thread::spawn(move || {
+            for key in io::stdin().lock().bytes() {
+                match key {
+                    Ok(key) if tell(Heard::Key(key)) => {}
+                    _ => return,
+                }
+            }
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! Sleeping until files change: inotify, and where that is not to be had a look every second.
+//!
+//! Directories are watched, not files, so that neither a rotated journal nor a log that moves to `ended` is lost sight
+//! of; a watch stays with its directory when a closed task moves. The events themselves are thrown away. While a watcher
+//! pauses between two looks it does not wait in the kernel, so that writers need not wake it.
+//!
+//! rustix speaks inotify, which saves another dependency for the three calls that are needed.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::FileStore;
+use super::dir::Dir;
+use super::home::Home;
+use super::task::{ACTIVE, ENDED, LEASES, OUTPUT};
+use crate::store::{Error, Result, Watched, Watcher};
+
+/// The least time between two looks.
+const PAUSE: Duration = Duration::from_millis(40);
+/// The most, and how often a watcher looks that is told nothing.
+const SLOW: Duration = Duration::from_secs(1);
+/// A pause is so many times as long as the look before it: twenty watchers leave the machine to those who work.
+const PAUSE_PER_LOOK: u32 = 100;
+
+/// Tells when files may have changed.
+#[derive(Debug)]
+pub(crate) struct FileWatcher {
+    /// None where the system has no more of them.
+    inotify: Option<OwnedFd>,
+    /// Whether something in scope could not be watched.
+    is_blind: bool,
+    /// When it last said that something may have changed, until the pause after that is known.
+    woke: Option<Instant>,
+    /// Before this it does not say so again.
+    rests_until: Instant,
+    /// When a blind one looks next.
+    next_look: Instant,
+}
+
+/// A watcher of `scope`. A task that is not there is `not_found`.
+pub(crate) fn watcher(store: &FileStore, scope: &[Watched<'_>]) -> Result<FileWatcher> {
+    let home = store.home()?;
+    let now = Instant::now();
+    let mut watcher = FileWatcher {
+        inotify: inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok(),
+        is_blind: false,
+        woke: None,
+        rests_until: now,
+        next_look: now + SLOW,
+    };
+    watcher.is_blind = watcher.inotify.is_none();
+    for watched in scope {
+        watcher.add(&home, *watched)?;
+    }
+    Ok(watcher)
+}
+
+impl FileWatcher {
+    fn add(&mut self, home: &Home, watched: Watched<'_>) -> Result<()> {
+        let lines = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
+        let task = |id| FileStore::task_dir(home, id).map(|task| task.dir);
+        match watched {
+            Watched::Machine => self.add_dir(&home.dir, lines),
+            Watched::Task(id) => self.add_dir(&task(id)?, lines | WatchFlags::MOVE_SELF),
+            Watched::Reports(id) => {
+                let task = task(id)?;
+                self.add_below(&task, ACTIVE, lines | WatchFlags::MOVED_FROM)?;
+                self.add_below(&task, ENDED, lines)?;
+            }
+            // Closing what was open for writing lets go of a lock on it. Whoever only tries a lease opens it for reading.
+            Watched::Leases(id) => {
+                self.add_below(&task(id)?, LEASES, lines | WatchFlags::CLOSE_WRITE)?;
+            }
+            Watched::Output(id) => self.add_below(&task(id)?, OUTPUT, lines)?,
+        }
+        Ok(())
+    }
+
+    fn add_below(&mut self, task: &Dir, name: &str, changes: WatchFlags) -> Result<()> {
+        match task.dir(name)? {
+            Some(dir) => self.add_dir(&dir, changes),
+            None => self.is_blind = true,
+        }
+        Ok(())
+    }
+
+    /// The open directory is named through `/proc`, so that it is the one that was opened, wherever it has moved.
+    fn add_dir(&mut self, dir: &Dir, changes: WatchFlags) {
+        let added = self.inotify.as_ref().map(|inotify| {
+            let path = format!("/proc/self/fd/{}", dir.as_raw_fd());
+            inotify::add_watch(inotify, path, changes | WatchFlags::MASK_ADD)
+        });
+        self.is_blind |= !matches!(added, Some(Ok(_)));
+    }
+
+    /// Whether anything was told within `timeout`.
+    fn poll(&self, inotify: &OwnedFd, timeout: Duration) -> Result<bool> {
+        let timeout = Timespec::try_from(timeout).ok();
+        let mut fds = [PollFd::new(inotify, PollFlags::IN)];
+        match rustix::event::poll(&mut fds, timeout.as_ref()) {
+            Ok(ready) => Ok(ready > 0),
+            Err(Errno::INTR) => Ok(false),
+            Err(errno) => Err(Error::io("wait for", "inotify", errno)),
+        }
+    }
+}
+
+/// Throws away what was told so far.
+fn drain(inotify: &OwnedFd) -> Result<()> {
+    let mut events = [0; 4096];
+    loop {
+        match retry_on_intr(|| rustix::io::read(inotify, &mut events)) {
+            Ok(_) => {}
+            Err(Errno::AGAIN) => return Ok(()),
+            Err(errno) => return Err(Error::io("read", "inotify", errno)),
+        }
+    }
+}
+
+impl Watcher for FileWatcher {
+    fn wait(&mut self, timeout: Duration) -> Result<bool> {
+        let now = Instant::now();
+        let deadline = now.checked_add(timeout);
+        let left = |until: Instant| until.saturating_duration_since(Instant::now());
+        if let Some(woke) = self.woke.take() {
+            let pause = ((now - woke) * PAUSE_PER_LOOK).clamp(PAUSE, SLOW);
+            self.rests_until = woke + pause;
+            self.next_look = now + SLOW;
+        }
+        let rest = deadline.map_or(self.rests_until, |end| end.min(self.rests_until));
+        std::thread::sleep(left(rest));
+        loop {
+            let is_over = deadline.is_some_and(|end| Instant::now() >= end);
+            let until_look = self.is_blind.then(|| left(self.next_look));
+            let until_end = deadline.map(left);
+            let longest = [until_look, until_end].into_iter().flatten().min();
+            // Even when the time is over, what was told already is asked for.
+            let told = match &self.inotify {
+                Some(inotify) => self.poll(inotify, longest.unwrap_or(Duration::MAX))?,
+                None => {
+                    std::thread::sleep(longest.unwrap_or(SLOW));
+                    false
+                }
+            };
+            if Instant::now() < self.rests_until {
+                return Ok(false);
+            }
+            if told || (self.is_blind && left(self.next_look).is_zero()) {
+                if let Some(inotify) = &self.inotify {
+                    drain(inotify)?;
+                }
+                self.woke = Some(Instant::now());
+                return Ok(true);
+            }
+            if is_over {
+                return Ok(false);
+            }
+        }
+    }
+}

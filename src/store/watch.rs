@@ -1,0 +1,39 @@
+//! Waiting for a change. A store tells when to look again, not what changed: whoever waits looks anyway, because what it
+//! waits for may have happened before it began.
+
+use std::time::Duration;
+
+use super::Result;
+use crate::model::{Report, TaskId};
+
+/// What may change that somebody waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watched<'a> {
+    /// The machine: agents registered and ended, tasks opened and closed, its settings.
+    Machine,
+    /// A task: what is applied to it, its findings, its settings.
+    Task(&'a TaskId),
+    /// The reports of a task's agents.
+    Reports(&'a TaskId),
+    /// The leases of a task's agents: a supervisor that dies lets go of one.
+    Leases(&'a TaskId),
+    /// What the commands of a task's agents print.
+    Output(&'a TaskId),
+}
+
+/// Sees every change from the moment it is made on: who makes it first and looks then misses none.
+pub trait Watcher: Send {
+    /// Sleeps until something may have changed since it last returned `true`, or since it was made; at most `timeout`,
+    /// then `false`. Changes close together come as one, so that looking takes a small part of a processor however
+    /// much is going on.
+    fn wait(&mut self, timeout: Duration) -> Result<bool>;
+}
+
+/// Reads a task's reports as they come.
+pub trait NewReports: Send {
+    /// Every report that was not handed out yet, each once, by time; at first all there are.
+    fn next(&mut self) -> Result<Vec<Report>>;
+
+    /// Whether the next call has something to hand out even if nothing changes until then.
+    fn has_more(&self) -> bool;
+}
