@@ -213,8 +213,9 @@ fn outline(home: &Path) -> Vec<u8> {
         .map(|entry| entry.unwrap())
         .map(|entry| {
             format!(
-                "{:?} {}\n",
-                entry.file_name(),
+                "{} {}
+",
+                entry.file_name().to_string_lossy(),
                 entry.metadata().unwrap().len()
             )
         })
