@@ -3,7 +3,7 @@
 use super::agents::{need_mark, not_before};
 use super::commit::{Draft, Global};
 use super::dir::Dir;
-use super::home::{Home, LOCK, REGISTRY};
+use super::home::{Home, LOCK, REGISTRY, TASKS};
 use super::lock::Patience;
 use super::task::{FINDINGS, Folder, JOURNAL, LEASES, OUTPUT, TaskDir, TaskGuard};
 use super::{FileStore, agents, document, read};
@@ -247,7 +247,12 @@ pub(crate) fn close(
     force: bool,
 ) -> Result<Done<(TaskState, Vec<Agent>)>> {
     let home = store.home()?;
+<<<<<<< HEAD
     let mut terminated = Vec::new();
+=======
+    let mut terminated = 0;
+    let mut in_vain = 0;
+>>>>>>> crash
     loop {
         let closed = store.lifecycle(&home, task, |guard, patience| {
             let mark = need_mark(guard)?;
@@ -290,7 +295,20 @@ pub(crate) fn close(
         if let Some(done) = closed {
             return Ok(done.map(|state| (state, terminated)));
         }
+<<<<<<< HEAD
         terminated.extend(terminate_all(store, &home, task)?);
+=======
+        let ended = terminate_all(store, &home, task)?;
+        terminated += ended;
+        // Somebody else may end them first, but not for ever.
+        in_vain = if ended == 0 { in_vain + 1 } else { 0 };
+        if in_vain > 10 {
+            return Err(Error::damaged(
+                home.dir.at(&format!("{TASKS}/{task}")),
+                "it counts active agents, and none is there to be terminated",
+            ));
+        }
+>>>>>>> crash
     }
 }
 
