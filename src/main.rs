@@ -9,10 +9,12 @@ mod output;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if let Some(code) = commands::part(&mut std::env::args_os()) {
+    let mut words = std::env::args_os();
+    let name = words.next().unwrap_or_default();
+    let words: Vec<_> = words.collect();
+    if let Some(code) = commands::part(&name, &words) {
         return code;
     }
-    let words: Vec<_> = std::env::args_os().skip(1).collect();
     if std::env::var_os("COMPLETE").is_some() && commands::complete::engine() {
         return ExitCode::SUCCESS;
     }

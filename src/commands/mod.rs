@@ -29,7 +29,7 @@ mod text;
 mod wait;
 mod workspace;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 use agentreg::model::Agent;
@@ -73,13 +73,11 @@ pub fn main(words: &[OsString]) -> ExitCode {
 }
 
 /// Runs one of the parts that this program plays under another name; none if it was called to be itself.
-pub fn part(words: &mut dyn Iterator<Item = OsString>) -> Option<ExitCode> {
-    let words: Vec<_> = words.collect();
-    let name = words.first()?.to_str()?;
-    match name {
-        process::SUPERVISOR => Some(run::supervisor(&words[1..])),
-        doctor::LOCK_PROOF => Some(play_lock_proof(&words[1..])),
-        _ => process::part(name, &words[1..]),
+pub fn part(name: &OsStr, words: &[OsString]) -> Option<ExitCode> {
+    match name.to_str()? {
+        process::SUPERVISOR => Some(run::supervisor(words)),
+        doctor::LOCK_PROOF => Some(play_lock_proof(words)),
+        _ => process::part(name, words),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `reap`: ends as failed the agents that are known to be dead.
 
 use agentreg::model::{Agent, End, EndHow, Liveness, TaskId};
-use agentreg::store::{AgentsWanted, Done, Scope, Store};
+use agentreg::store::{AgentsWanted, Done, Error, Scope, Store};
 
 use super::Outcome;
 use super::alive::{alive, cause};
@@ -45,24 +45,25 @@ pub fn open_tasks(store: &dyn Store) -> Result<Vec<TaskId>, Failure> {
 
 /// Reaps a task's dead; gives those that were.
 pub fn dead_of(store: &dyn Store, task: &TaskId) -> Result<Vec<Agent>, Failure> {
-    let is_dead = |agent: &Agent| alive(store, agent) == Liveness::No;
     let mut reaped = Vec::new();
-    let active = store.peek(task, AgentsWanted::ActiveAndLast(0))?.agents;
-    for agent in active.iter().filter(|agent| is_dead(agent)) {
-        let done = one(store, agent)?;
-        reaped.extend(Some(done.value).filter(|_| done.changed));
+    for agent in store.peek(task, AgentsWanted::ActiveAndLast(0))?.agents {
+        if alive(store, &agent) == Liveness::No {
+            let done = if_dead(store, &agent)?;
+            reaped.extend(Some(done.value).filter(|_| done.changed));
+        }
     }
     Ok(reaped)
 }
 
-/// Reaps an agent if it is still dead under its task's lock.
-pub fn one(store: &dyn Store, agent: &Agent) -> agentreg::store::Result<Done<Agent>> {
+/// Ends an agent as failed if it is dead when nobody can change it any more.
+pub fn if_dead(store: &dyn Store, agent: &Agent) -> Result<Done<Agent>, Error> {
     let end = End {
         how: EndHow::Reaped,
         code: None,
         signal: None,
         reason: Some(cause(agent)),
     };
-    let is_dead = |agent: &Agent| alive(store, agent) == Liveness::No;
-    store.reap(&agent.task, &agent.id, &end, &is_dead)
+    store.reap(&agent.task, &agent.id, &end, &|agent| {
+        alive(store, agent) == Liveness::No
+    })
 }

@@ -19,7 +19,7 @@ mod supervise;
 mod terminal;
 mod terminate;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 pub use guardian::Guardian;
@@ -36,8 +36,8 @@ pub const THIS_PROGRAM: &str = "/proc/self/exe";
 pub const SUPERVISOR: &str = "agentreg-supervisor";
 
 /// Runs one of the parts that this program plays under another name; none if it was called to be itself.
-pub fn part(name: &str, words: &[OsString]) -> Option<ExitCode> {
-    match name {
+pub fn part(name: &OsStr, words: &[OsString]) -> Option<ExitCode> {
+    match name.to_str()? {
         guardian::NAME => Some(guardian::main()),
         start::NAME => Some(start::main(words)),
         _ => None,

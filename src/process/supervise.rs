@@ -39,6 +39,8 @@ pub struct Supervisor<'a> {
     terminal: Option<Terminal>,
     /// Somebody told this process to stop.
     told_to_stop: bool,
+    /// The command had the terminal, or wanted it, when it was last stopped.
+    wants_terminal: bool,
     clock: Clock,
     grace: Duration,
 }
@@ -75,6 +77,7 @@ impl<'a> Supervisor<'a> {
             command,
             terminal: Terminal::controlling(),
             told_to_stop: false,
+            wants_terminal: false,
             clock: Clock::None,
             grace,
         })
@@ -157,6 +160,13 @@ impl<'a> Supervisor<'a> {
                 self.told_to_stop = true;
                 group::signal(self.command, signal);
             }
+            Signal::CONT => {
+                let wants = std::mem::take(&mut self.wants_terminal);
+                if let Some(terminal) = self.terminal.as_mut().filter(|_| wants) {
+                    terminal.hand_to(self.command);
+                }
+                group::signal(self.command, signal);
+            }
             signal => group::signal(self.command, signal),
         }
     }
@@ -182,8 +192,9 @@ impl<'a> Supervisor<'a> {
             group::signal(self.command, Signal::HUP);
             return;
         }
+        self.wants_terminal = was_handed || wants_terminal;
         match &mut self.terminal {
-            Some(terminal) if was_handed || wants_terminal => {
+            Some(terminal) if self.wants_terminal => {
                 terminal.take_back(self.command);
                 pass_on(Signal::STOP);
             }
@@ -191,13 +202,7 @@ impl<'a> Supervisor<'a> {
                 let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
             }
         }
-        // Here this process goes on when somebody continues it.
-        if let Some(terminal) = &mut self.terminal
-            && (was_handed || wants_terminal)
-        {
-            terminal.hand_to(self.command);
-        }
-        group::signal(self.command, Signal::CONT);
+        // Whoever continues this process is heard, and the command goes on too.
     }
 
     /// Whether the command was told to end because its time was over.

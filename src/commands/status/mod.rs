@@ -31,11 +31,9 @@ pub fn run(args: &StatusArgs, context: &Context) -> Outcome {
     if let Some(pause) = args.watch {
         return watch::run(args, context, task.as_ref(), pause);
     }
+    let store = context.store()?;
     let page = match &task {
-        Some(task) => {
-            let store = context.store()?;
-            Page::of_task(store, store.view(task, wanted(args))?, args)
-        }
+        Some(task) => Page::of_task(store, store.view(task, wanted(args))?, args),
         None => Page::overview(args, context)?,
     };
     Ok(Answer::text(page.show(

@@ -116,19 +116,22 @@ impl Party {
         store: &dyn Store,
         tell: &mut dyn FnMut(Failure),
     ) -> Result<bool, Failure> {
-        let is_dead = |agent: &&Agent| {
-            agent.status.is_active()
-                && !self.lost.contains(&agent.id)
-                && alive(store, agent) == Liveness::No
-        };
-        let dead: Vec<Agent> = self.agents.iter().filter(is_dead).cloned().collect();
-        for agent in &dead {
-            if let Err(error) = reap::one(store, agent) {
+        let mut any = false;
+        for agent in &self.agents {
+            if self.lost.contains(&agent.id)
+                || !agent.status.is_active()
+                || alive(store, agent) != Liveness::No
+            {
+                continue;
+            }
+            any = true;
+            // It may have ended in order since the last look, so that is looked at again under its lock.
+            if let Err(error) = reap::if_dead(store, agent) {
                 tell(error.into());
                 self.lost.insert(agent.id.clone());
             }
         }
-        Ok(!dead.is_empty())
+        Ok(any)
     }
 
     /// All of them, whole.

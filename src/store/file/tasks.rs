@@ -247,12 +247,8 @@ pub(crate) fn close(
     force: bool,
 ) -> Result<Done<(TaskState, Vec<Agent>)>> {
     let home = store.home()?;
-<<<<<<< HEAD
     let mut terminated = Vec::new();
-=======
-    let mut terminated = 0;
     let mut in_vain = 0;
->>>>>>> crash
     loop {
         let closed = store.lifecycle(&home, task, |guard, patience| {
             let mark = need_mark(guard)?;
@@ -295,20 +291,16 @@ pub(crate) fn close(
         if let Some(done) = closed {
             return Ok(done.map(|state| (state, terminated)));
         }
-<<<<<<< HEAD
-        terminated.extend(terminate_all(store, &home, task)?);
-=======
         let ended = terminate_all(store, &home, task)?;
-        terminated += ended;
         // Somebody else may end them first, but not for ever.
-        in_vain = if ended == 0 { in_vain + 1 } else { 0 };
+        in_vain = if ended.is_empty() { in_vain + 1 } else { 0 };
         if in_vain > 10 {
             return Err(Error::damaged(
                 home.dir.at(&format!("{TASKS}/{task}")),
                 "it counts active agents, and none is there to be terminated",
             ));
         }
->>>>>>> crash
+        terminated.extend(ended);
     }
 }
 

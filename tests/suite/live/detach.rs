@@ -53,7 +53,9 @@ fn what_cannot_be_executed_is_told() {
             .contains("no-such-command")
     );
     assert_eq!(world.end("a").1["code"], 127);
-    let args = ["run", "--detach", "--task", "T", "--id", "b", "--", "/"];
+    let args = [
+        "run", "--detach", "--task", "T", "--id", "b", "--type", "x", "--", "/",
+    ];
     world.env.fails(126, &args);
 }
 

@@ -183,3 +183,81 @@ fn an_agent_that_is_terminated_while_it_is_recorded_stays_so() {
     assert_eq!(run.wait().code(), Some(0));
     ends(&world, "a", "terminated", "terminated", None, None);
 }
+
+#[test]
+fn a_full_disk_at_the_end_is_put_up_with_and_then_told() {
+    let world = World::new();
+    let home = world.env.home();
+    let disk = Disk::over(&home);
+    if disk.is_none() {
+        eprintln!("skipped: no file system can be mounted here");
+        return;
+    }
+    world.env.task("T");
+    let fifo = world.fifo("go");
+    let script = format!("read x < {}; exit 3", fifo.display());
+    // Full when it ends, free again a moment later.
+    let mut run = world.started("a", &[], &script);
+    let filler = home.join("filler");
+    let fill = || {
+        let full = std::io::copy(
+            &mut std::io::repeat(0),
+            &mut fs::File::create(&filler).unwrap(),
+        );
+        assert!(full.is_err());
+        // Half a page may still be free at a file's end: others write until nobody can.
+        let register = ["register", "--task", "T", "--type", "x"];
+        super::until("the disk to be full", || {
+            world.env.run(&register).code == Some(1)
+        });
+    };
+    fill();
+    fs::write(&fifo, "go\n").unwrap();
+    super::until("its command to end", || {
+        super::stat(run.command, 0).as_deref() == Some("Z")
+    });
+    assert_eq!(world.alive("a"), "yes");
+    fs::remove_file(&filler).unwrap();
+    assert_eq!(run.wait().code(), Some(3));
+    ends(&world, "a", "failed", "exit", Some(3), None);
+    // Full for good: a signal says that it is enough.
+    let fifo = world.fifo("again");
+    let script = format!("read x < {}; exit 0", fifo.display());
+    let mut run = world.started("b", &[], &script);
+    fill();
+    fs::write(&fifo, "go\n").unwrap();
+    super::until("its command to end", || {
+        super::stat(run.command, 0).as_deref() == Some("Z")
+    });
+    kill(run.pid(), Signal::TERM);
+    assert_eq!(run.wait().code(), Some(125));
+    fs::remove_file(&filler).unwrap();
+    assert_eq!(world.alive("b"), "no");
+    assert_eq!(world.env.ok(&["reap", "-q"]), "b");
+    world.env.is_healthy();
+}
+
+/// A small file system that lies over a directory until it is dropped.
+struct Disk(std::path::PathBuf);
+
+impl Disk {
+    fn over(directory: &std::path::Path) -> Option<Self> {
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=2m,mode=700", "none"])
+            .arg(directory)
+            .stderr(Stdio::null())
+            .status();
+        mounted
+            .is_ok_and(|status| status.success())
+            .then(|| Self(directory.to_owned()))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(&self.0)
+            .status();
+    }
+}

@@ -20,7 +20,7 @@ fn two_hundred_through_five_slots_never_six_at_once() {
         .map(|n| {
             world
                 .run(&format!("a{n}"), &["--wait"], script)
-                .stderr(Stdio::null())
+                .stderr(fs::File::create(world.env.root().join(format!("{n}.err"))).unwrap())
                 .spawn()
                 .unwrap()
         })
@@ -38,7 +38,8 @@ fn two_hundred_through_five_slots_never_six_at_once() {
     let through = fs::read_to_string(root.join("through")).unwrap();
     for (n, code) in codes.iter().enumerate() {
         if n % 9 != 0 {
-            assert_eq!(*code, Some(0), "a{n}");
+            let told = fs::read_to_string(root.join(format!("{n}.err"))).unwrap();
+            assert_eq!(*code, Some(0), "a{n}: {told}");
             let id = format!("a{n}");
             assert_eq!(
                 through.lines().filter(|line| *line == id).count(),
@@ -70,6 +71,7 @@ fn who_waits_takes_the_slot_of_one_that_ends_and_of_one_that_is_killed() {
         .command(&[
             "register", "--wait", "--task", "T", "--type", "x", "--id", "b",
         ])
+        .stdout(Stdio::null())
         .spawn()
         .unwrap();
     until("it to sleep", || {
