@@ -32,7 +32,7 @@ pub fn run(args: &RegisterArgs, context: &Context) -> Outcome {
         unique: new.unique,
         wait: args.options.wait,
     };
-    let done = slot.get(&mut || Ok(()), || match args.options.id {
+    let done = slot.get(&mut || (), || match args.options.id {
         Some(_) => Ok(once(&new)?),
         None => register_unused(store, &task, new.clone(), once, |done| done.changed),
     })?;

@@ -30,16 +30,16 @@ pub struct Slot<'a> {
 }
 
 impl Slot<'_> {
-    /// Attempts until there is a slot, as long as it is to be waited for; `pause` may end the wait with its failure.
+    /// Attempts until there is a slot, as long as it is to be waited for; `pause` is called often meanwhile.
     pub fn get<T>(
         &self,
-        pause: &mut dyn FnMut() -> Result<(), Failure>,
+        pause: &mut dyn FnMut(),
         mut attempt: impl FnMut() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let started = Instant::now();
         let mut watcher = None;
         loop {
-            pause()?;
+            pause();
             let refused = match self.attempt(&mut attempt) {
                 Err(refused) if is_full(&refused) => refused,
                 done => return done,
@@ -58,11 +58,11 @@ impl Slot<'_> {
             }
             let mut looked = Instant::now();
             while let Some(watcher) = &mut watcher {
-                pause()?;
+                pause();
                 let now = Instant::now();
                 let left = deadline.map(|deadline| deadline.saturating_duration_since(now));
                 if left.is_some_and(|left| left.is_zero()) {
-                    return Err(self.timed_out(longest, &refused));
+                    return Err(timed_out(longest, &refused));
                 }
                 if watcher.wait(left.map_or(SLICE, |left| left.min(SLICE)))? {
                     let spread = u64::from(random()? % SPREAD_MILLIS);
@@ -125,7 +125,10 @@ impl Slot<'_> {
             (false, true) => reap::open_tasks(self.store)?,
         };
         for task in &tasks {
-            let active = self.store.active(task)?;
+            let active = self
+                .store
+                .peek(task, AgentsWanted::ActiveAndLast(0))?
+                .agents;
             if active
                 .iter()
                 .any(|agent| alive(self.store, agent) == Liveness::No)
@@ -141,16 +144,16 @@ impl Slot<'_> {
         let active = self.store.totals()?.agents.active;
         Ok(max.is_some_and(|max| active >= max))
     }
+}
 
-    fn timed_out(&self, longest: Option<Duration>, refused: &Failure) -> Failure {
-        let waited = format_duration(longest.unwrap_or_default());
-        Failure {
-            retryable: true,
-            ..Failure::new(
-                Kind::TimedOut,
-                format!("no slot became free within {waited}: {}", refused.message),
-            )
-        }
+fn timed_out(longest: Option<Duration>, refused: &Failure) -> Failure {
+    let waited = format_duration(longest.unwrap_or_default());
+    Failure {
+        retryable: true,
+        ..Failure::new(
+            Kind::TimedOut,
+            format!("no slot became free within {waited}: {}", refused.message),
+        )
     }
 }
 

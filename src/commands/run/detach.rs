@@ -43,7 +43,7 @@ struct Refusal {
 
 /// Registers the agent and starts its supervisor; returns when the command runs.
 pub fn start(args: &RunArgs, context: &Context) -> Result<Answer, NotRun> {
-    let (agent, lease) = super::registered(args, context, &mut || Ok(()))?;
+    let (agent, lease) = super::registered(args, context, &mut || ())?;
     let store = context.store()?;
     let orders = Orders {
         lock_timeout: context.lock_timeout(),

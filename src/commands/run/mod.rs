@@ -80,7 +80,7 @@ fn attached(args: &RunArgs, context: &Context) -> Result<Conclusion, NotRun> {
 fn registered(
     args: &RunArgs,
     context: &Context,
-    pause: &mut dyn FnMut() -> Result<(), Failure>,
+    pause: &mut dyn FnMut(),
 ) -> Result<(Agent, Lease), Failure> {
     let task = context.task_to_change(None)?;
     let agent_type = match &args.agent_type {
@@ -121,14 +121,13 @@ fn register(
 }
 
 /// Nothing runs yet: a signal ends this call as it ends any other.
-fn heed(signals: &mut Signals) -> Result<(), Failure> {
+fn heed(signals: &mut Signals) {
     for signal in signals.take() {
         match signal {
             Signal::CHILD | Signal::WINCH | Signal::CONT => {}
             signal => die_of(signal.as_raw()),
         }
     }
-    Ok(())
 }
 
 /// The command's name, without its directory.

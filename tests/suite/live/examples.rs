@@ -1,5 +1,6 @@
 //! The scripts in `examples/` do what they say.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 
 use super::World;
@@ -28,7 +29,6 @@ fn the_supervisor_runs_failed_ones_again_and_collects_findings() {
         [ $(wc -l < $1.tries) -eq 3 ] && agentreg finding -q -s high found-in-$1\n";
     let path = world.env.root().join("worker.sh");
     std::fs::write(&path, worker).unwrap();
-    use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     let ran = example(&world, "supervisor.sh ./worker.sh lexer parser", "");
     let shown = String::from_utf8(ran.stdout).unwrap();
@@ -44,4 +44,31 @@ fn the_supervisor_runs_failed_ones_again_and_collects_findings() {
     world.env.is_healthy();
     let totals = &world.env.json(&["status"])["totals"];
     assert_eq!(totals["active"], 0, "{totals}");
+}
+
+#[test]
+fn the_fan_out_waits_for_every_worker() {
+    let world = World::new();
+    let ran = example(
+        &world,
+        "fanout.sh sh -c 'echo did-$0'",
+        r"one\ntwo\nthree\n",
+    );
+    let shown = String::from_utf8(ran.stdout).unwrap();
+    let told = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{shown}{told}");
+    for item in ["one", "two", "three"] {
+        assert!(shown.contains(&format!("did-{item}")), "{shown}");
+    }
+    let ran = example(
+        &world,
+        "fanout.sh sh -c 'test $0 != two'",
+        r"one\ntwo\nthree\n",
+    );
+    assert_eq!(ran.status.code(), Some(8));
+    let shown = String::from_utf8(ran.stdout).unwrap();
+    assert!(shown.contains("1 failed"), "{shown}");
+    let totals = &world.env.json(&["status"])["totals"];
+    assert_eq!(totals["active"], 0, "{totals}");
+    world.env.is_healthy();
 }

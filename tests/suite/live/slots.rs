@@ -71,6 +71,7 @@ fn who_waits_takes_the_slot_of_one_that_ends_and_of_one_that_is_killed() {
         .command(&[
             "register", "--wait", "--task", "T", "--type", "x", "--id", "b",
         ])
+        .stdout(Stdio::null())
         .spawn()
         .unwrap();
     until("it to sleep", || {
