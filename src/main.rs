@@ -8,15 +8,10 @@ mod output;
 
 use std::process::ExitCode;
 
-use agentreg::store::file::play_lock_proof;
-
 fn main() -> ExitCode {
     let mut words = std::env::args_os();
     let name = words.next().unwrap_or_default();
     let words: Vec<_> = words.collect();
-    if name == commands::LOCK_PROOF {
-        return play_lock_proof(&words);
-    }
     if let Some(code) = commands::part(&name, &words) {
         return code;
     }

@@ -66,6 +66,15 @@ pub fn duration(text: &str) -> Result<Duration, BadValue> {
     parse_duration(text).map_err(BadValue::new)
 }
 
+/// A duration long enough to be waited between two looks.
+pub fn pause(text: &str) -> Result<Duration, BadValue> {
+    let length = duration(text)?;
+    if length < Duration::from_millis(100) {
+        return Err(BadValue::new(format!("{text:?} is less than 100ms")));
+    }
+    Ok(length)
+}
+
 /// How long a slot is waited for; none: for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wait(pub Option<Duration>);
@@ -76,15 +85,6 @@ pub fn wait(text: &str) -> Result<Wait, BadValue> {
         return Ok(Wait(None));
     }
     duration(text).map(|length| Wait(Some(length)))
-}
-
-/// A duration long enough to be waited between two looks.
-pub fn pause(text: &str) -> Result<Duration, BadValue> {
-    let length = duration(text)?;
-    if length < Duration::from_millis(100) {
-        return Err(BadValue::new(format!("{text:?} is less than 100ms")));
-    }
-    Ok(length)
 }
 
 /// A duration of at least a second: what it is measured in is whole seconds.

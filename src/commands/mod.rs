@@ -35,13 +35,12 @@ use std::process::ExitCode;
 use agentreg::model::Agent;
 use agentreg::process;
 use agentreg::store::Store;
+use agentreg::store::file::play_lock_proof;
 use context::Context;
 
 use crate::cli::{self, Call, Stop, Verb};
 use crate::output::json::{self, AgentObject, Keyed};
 use crate::output::{Answer, Failure, Terminal, finish};
-
-pub use doctor::LOCK_PROOF;
 
 /// How a command ends.
 pub type Outcome = Result<Answer, Failure>;
@@ -75,10 +74,11 @@ pub fn main(words: &[OsString]) -> ExitCode {
 
 /// Runs one of the parts that this program plays under another name; none if it was called to be itself.
 pub fn part(name: &OsStr, words: &[OsString]) -> Option<ExitCode> {
-    if name == process::SUPERVISOR {
-        return Some(run::supervisor(words));
+    match name.to_str()? {
+        process::SUPERVISOR => Some(run::supervisor(words)),
+        doctor::LOCK_PROOF => Some(play_lock_proof(words)),
+        _ => process::part(name, words),
     }
-    process::part(name, words)
 }
 
 /// What `register` and `progress` answer in JSON.

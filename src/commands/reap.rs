@@ -1,7 +1,7 @@
 //! `reap`: ends as failed the agents that are known to be dead.
 
 use agentreg::model::{Agent, End, EndHow, Liveness, TaskId};
-use agentreg::store::{Done, Error, Scope, Store};
+use agentreg::store::{AgentsWanted, Done, Error, Scope, Store};
 
 use super::Outcome;
 use super::alive::{alive, cause};
@@ -46,7 +46,7 @@ pub fn open_tasks(store: &dyn Store) -> Result<Vec<TaskId>, Failure> {
 /// Reaps a task's dead; gives those that were.
 pub fn dead_of(store: &dyn Store, task: &TaskId) -> Result<Vec<Agent>, Failure> {
     let mut reaped = Vec::new();
-    for agent in store.active(task)? {
+    for agent in store.peek(task, AgentsWanted::ActiveAndLast(0))?.agents {
         if alive(store, &agent) == Liveness::No {
             let done = if_dead(store, &agent)?;
             reaped.extend(Some(done.value).filter(|_| done.changed));

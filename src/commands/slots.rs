@@ -125,7 +125,10 @@ impl Slot<'_> {
             (false, true) => reap::open_tasks(self.store)?,
         };
         for task in &tasks {
-            let active = self.store.active(task)?;
+            let active = self
+                .store
+                .peek(task, AgentsWanted::ActiveAndLast(0))?
+                .agents;
             if active
                 .iter()
                 .any(|agent| alive(self.store, agent) == Liveness::No)

@@ -133,10 +133,6 @@ pub trait Store {
     /// A task with the agents that are wanted.
     fn view(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView>;
 
-    /// A task's active agents, looked at without waiting for anybody: one that is registered or ends meanwhile may be
-    /// missing or not.
-    fn active(&self, task: &TaskId) -> Result<Vec<Agent>>;
-
     /// The same without waiting for anybody, even for a process that was stopped in the middle of a change: the counts
     /// and the agents may be of two moments then.
     fn peek(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView>;

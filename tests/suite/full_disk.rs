@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -16,7 +16,7 @@ use crate::crash::strace::{Injection, Site, count_short_writes, inject};
 use crate::env::{Env, Ran};
 use crate::state::State;
 
-const PAGE: u64 = 4096;
+const PAGE: usize = 4096;
 
 struct SmallDisk {
     place: TempDir,
@@ -39,16 +39,16 @@ impl SmallDisk {
     }
 
     /// Fills it up but for so many pages; what does that is to be removed later.
-    fn fill(&self, free_pages: u64) -> PathBuf {
+    fn fill(&self, free_pages: usize) -> PathBuf {
         let path = self.place.path().join("filler");
         let mut filler = OpenOptions::new()
             .create(true)
             .append(true)
             .open(&path)
             .expect("a file");
-        while filler.write_all(&[0; PAGE as usize]).is_ok() {}
+        while filler.write_all(&[0; PAGE]).is_ok() {}
         let size = filler.metadata().expect("its size").len();
-        File::set_len(&filler, size - free_pages * PAGE).expect("some space");
+        File::set_len(&filler, size - (free_pages * PAGE) as u64).expect("some space");
         path
     }
 }
@@ -83,7 +83,7 @@ fn stands_a_full_disk(call: &Call, lengths: &[usize]) {
                 call.args[0]
             );
             let again = |env: &Env, at: &str| {
-                let next = [Next::SameTask, Next::OtherTask, Next::Retry][free_pages as usize % 3];
+                let next = [Next::SameTask, Next::OtherTask, Next::Retry][free_pages % 3];
                 goes_on(&call, env, next, &start, &expected, at);
             };
             let env = Env::copy_within(disk.place.path(), registry.root());
@@ -130,9 +130,8 @@ fn leave_in_the_last_page(env: &Env, left: usize) {
         usize::try_from(journal(env)).unwrap()
     };
     let with_one = end_with(&Env::copy_of(env.root()), 1);
-    let page = PAGE as usize;
-    let missing = (2 * page - left - with_one % page) % page;
-    assert_eq!((end_with(env, 1 + missing) + left) % page, 0);
+    let missing = (2 * PAGE - left - with_one % PAGE) % PAGE;
+    assert_eq!((end_with(env, 1 + missing) + left) % PAGE, 0);
 }
 
 /// What it says is so.

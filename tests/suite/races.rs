@@ -1,5 +1,8 @@
 //! Real processes at once: nothing acknowledged is lost, nothing is counted twice, no limit is passed.
 
+mod chaos;
+mod limits;
+
 use std::process::{Child, Stdio};
 use std::thread;
 
@@ -115,39 +118,6 @@ fn every_report_of_64_agents_at_once_is_in_its_log_and_each_end_counts_once() {
 }
 
 #[test]
-fn of_48_registrations_at_once_under_a_limit_of_7_seven_succeed() {
-    let env = Env::new();
-    env.ok(&["task", "new", "work", "--id", "T", "--max-concurrent", "7"]);
-    let ended = at_once(48, |_| {
-        env.run(&["register", "--task", "T", "--type", "coder"])
-    });
-    assert_eq!(codes(&ended, [0, 4]), [7, 41]);
-    assert_eq!(env.counts("T"), ([7, 7, 0, 0, 0], [7, 7, 0, 0, 0]));
-    is_right(&env);
-}
-
-#[test]
-fn the_limit_of_the_machine_holds_across_tasks() {
-    let env = Env::new();
-    for task in ["T", "U", "V"] {
-        env.task(task);
-    }
-    env.ok(&["config", "max-concurrent", "7"]);
-    let ended = at_once(48, |n| {
-        env.run(&[
-            "register",
-            "--task",
-            ["T", "U", "V"][n % 3],
-            "--type",
-            "coder",
-        ])
-    });
-    assert_eq!(codes(&ended, [0, 4]), [7, 41]);
-    assert_eq!(env.counts("T").1, [7, 7, 0, 0, 0]);
-    is_right(&env);
-}
-
-#[test]
 fn none_of_500_processes_at_once_times_out() {
     let env = Env::new();
     env.task("T");
@@ -177,159 +147,4 @@ fn none_of_500_processes_at_once_times_out() {
         .values()
         .filter(|log| log.len() == 2);
     assert_eq!(reported.count(), 250);
-}
-
-#[test]
-fn a_first_task_that_is_opened_20_times_at_once_is_opened_once() {
-    let env = Env::new();
-    let ended = at_once(20, |_| env.run(&["task", "new", "work", "--id", "T"]));
-    assert_eq!(codes(&ended, [0]), [20]);
-    let state = is_right(&env);
-    assert_eq!((state.journal.len(), state.tasks.len()), (1, 1));
-    let leftovers = std::fs::read_dir(env.home().join("tasks")).unwrap().count();
-    assert_eq!(leftovers, 1, "what the others built is taken away");
-}
-
-#[test]
-fn an_agent_that_is_registered_20_times_at_once_is_registered_once() {
-    let env = Env::new();
-    env.task("T");
-    let args = ["register", "--task", "T", "--type", "coder", "--id", "a"];
-    let ended = at_once(20, |_| env.run(&args));
-    assert_eq!(codes(&ended, [0]), [20]);
-    assert_eq!(env.counts("T"), ([1, 1, 0, 0, 0], [1, 1, 0, 0, 0]));
-    is_right(&env);
-}
-
-#[test]
-fn of_20_unique_registrations_at_once_one_succeeds() {
-    let env = Env::new();
-    env.task("T");
-    let args = ["register", "--task", "T", "--type", "coder", "--unique"];
-    let ended = at_once(20, |_| env.run(&args));
-    assert_eq!(codes(&ended, [0, 4]), [1, 19]);
-    is_right(&env);
-}
-
-#[test]
-fn of_an_agents_contrary_ends_at_once_one_counts() {
-    let env = Env::new();
-    env.task("T");
-    env.agent("T", "a");
-    let ended = at_once(20, |n| {
-        let status = ["completed", "failed"][n % 2];
-        env.run(&["progress", "--task", "T", "--agent", "a", "-s", status])
-    });
-    assert_eq!(codes(&ended, [0, 4]), [10, 10]);
-    let ([spawned, active, completed, failed, _], _) = env.counts("T");
-    assert_eq!((spawned, active, completed + failed), (1, 0, 1));
-    is_right(&env);
-}
-
-#[test]
-fn a_task_that_is_closed_by_force_while_agents_register_ends_with_none_active() {
-    let env = Env::new();
-    env.task("T");
-    env.task("U");
-    let ended = at_once(40, |n| match n {
-        20 => env.run(&["task", "close", "T", "--force"]),
-        n if n % 4 == 3 => env.run(&["register", "--task", "U", "--type", "coder"]),
-        _ => env.run(&["register", "--task", "T", "--type", "coder"]),
-    });
-    let [admitted, _] = codes(&ended, [0, 4]);
-    let ([spawned, active, _, _, terminated], totals) = env.counts("T");
-    assert_eq!((active, terminated), (0, spawned));
-    assert_eq!(totals[1], 10, "the other task's agents are active");
-    assert_eq!(
-        spawned + 10 + 1,
-        admitted as u64,
-        "who was told so was registered"
-    );
-    assert!(is_right(&env).tasks["T"].is_closed);
-}
-
-#[test]
-fn what_is_shown_while_agents_come_and_go_always_adds_up() {
-    let env = Env::new();
-    env.task("T");
-    env.task("U");
-    at_once(6, |n| {
-        let task = ["T", "U"][n % 2];
-        for round in 0..15 {
-            if n < 2 {
-                let shown = env.json(&["status", task, "--all"]);
-                let counted = crate::state::tally(shown["agents"].as_array().unwrap().iter());
-                assert_eq!(shown["counts"], counted);
-                let shown = env.json(&["status"]);
-                let sum: u64 = shown["tasks"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|task| task["counts"]["spawned"].as_u64().unwrap())
-                    .sum();
-                assert_eq!(shown["totals"]["spawned"], sum);
-            } else {
-                let agent = format!("a-{n}-{round}");
-                env.agent(task, &agent);
-                env.ok(&[
-                    "progress", "--task", task, "--agent", &agent, "-s", "failed",
-                ]);
-            }
-        }
-    });
-    assert_eq!(env.counts("T").1, [60, 0, 0, 60, 0]);
-    is_right(&env);
-}
-
-/// The moment of each death is chance, so each run tries others; the crash tests try every one, but alone.
-#[test]
-fn processes_killed_among_others_lose_and_break_nothing() {
-    let env = Env::new();
-    env.task("T");
-    env.task("U");
-    let acknowledged = at_once(6, |n| {
-        let task = ["T", "U"][n % 2];
-        let agent = format!("a-{n}");
-        env.agent(task, &agent);
-        let mut acknowledged = Vec::new();
-        for round in 0..40_u32 {
-            let own = format!("{agent}-{round}");
-            let args: &[&str] = match round % 4 {
-                0 | 1 => &["progress", "--task", task, "--agent", &agent, &own],
-                2 => &["register", "--task", task, "--type", "coder", "--id", &own],
-                _ => &["finding", "--task", task, "--agent", &agent, &own],
-            };
-            let mut command = env.command(args);
-            command.stdout(Stdio::null()).stderr(Stdio::piped());
-            let mut child = command.spawn().expect("the program starts");
-            if n < 3 {
-                // Some time into its life of a few milliseconds.
-                thread::sleep(std::time::Duration::from_micros(u64::from(
-                    round * 997 % 5_000,
-                )));
-                child.kill().expect("it can be killed");
-            }
-            let output = child.wait_with_output().expect("it ends");
-            if output.status.success() {
-                acknowledged.push(own);
-            } else {
-                let stderr = String::from_utf8_lossy(&output.stderr);
-                assert!(n < 3 && stderr.is_empty(), "{args:?}: {stderr}");
-            }
-        }
-        acknowledged
-    });
-    // Whoever comes next finishes what the dead left.
-    env.agent("T", "last");
-    env.agent("U", "last");
-    let state = is_right(&env);
-    let mut found: Vec<String> = Vec::new();
-    for task in state.tasks.values() {
-        found.extend(task.agents.keys().cloned());
-        let said = task.agents.values().flatten().chain(&task.findings);
-        found.extend(said.filter_map(|line| Some(line["message"].as_str()?.to_owned())));
-    }
-    for own in acknowledged.into_iter().flatten() {
-        assert!(found.contains(&own), "{own} is lost");
-    }
 }

@@ -48,6 +48,13 @@ impl Stopped {
     }
 }
 
+/// Kills a call right after its first system call `name` on `path`.
+fn kill_after(name: &str, path: &std::path::Path, env: &Env, args: &[&str]) {
+    let mut stopped = Stopped::after(name, path, env, args);
+    stopped.child.kill().expect("it can be killed");
+    stopped.child.wait().expect("it ends");
+}
+
 /// Two tasks with two agents each.
 fn two_tasks() -> Env {
     let env = Env::new();
@@ -150,5 +157,41 @@ fn a_process_stopped_in_its_commit_holds_up_changes_everywhere_and_reports_nowhe
     assert_eq!(stopped.go_on().code, Some(0));
     env.ok(&["register", "--task", "U", "--type", "coder", "--id", "new"]);
     assert_eq!(env.counts("T").1, [6, 6, 0, 0, 0]);
+    env.is_healthy();
+}
+
+#[test]
+fn a_journal_whose_torn_tail_is_cut_while_it_is_read_is_read_on() {
+    let env = two_tasks();
+    env.ok(&["task", "set", "U", "--max-concurrent", "1"]);
+    let journal = env.home().join("journal.jsonl");
+    let mut text = std::fs::read(&journal).unwrap();
+    text.extend_from_slice(&[b'x'; 500]);
+    std::fs::write(&journal, text).unwrap();
+    // It knows the file's size and has read nothing.
+    let stopped = Stopped::after("fstat", &journal, &env, &REPORT);
+    env.fails(4, &["register", "--task", "U", "--type", "coder"]);
+    let ran = stopped.go_on();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    env.is_healthy();
+}
+
+#[test]
+fn of_two_openings_of_a_task_one_killed_after_its_commit_the_other_finds_it_opened() {
+    let env = two_tasks();
+    let tasks = env.home().join("tasks");
+    let args = ["task", "new", "work", "--id", "N"];
+    let stopped = Stopped::after("mkdirat", &tasks, &env, &args);
+    let journal = env.home().join("journal.jsonl");
+    kill_after("fdatasync", &journal, &env, &args);
+    let ran = stopped.go_on();
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (Some(0), "N\n"),
+        "{}",
+        ran.stderr
+    );
+    env.agent("N", "a");
+    assert_eq!(env.counts("N").0, [1, 1, 0, 0, 0]);
     env.is_healthy();
 }

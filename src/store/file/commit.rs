@@ -113,7 +113,8 @@ impl TaskGuard {
 
 /// Step 1: the last line is applied, and so that it stays the only one that may not be, what it left unsynced is synced.
 fn settle(home: &Home, own: &mut TaskGuard, last: &Commit) -> Result<Settled> {
-    if last.task == own.id {
+    // One that is being built is not the task that was committed under the same id.
+    if last.task == own.id && !own.is_built {
         if own.applied_rev()? < last.rev {
             redo(home, own, last)?;
         }

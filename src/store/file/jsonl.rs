@@ -5,6 +5,7 @@
 //! over it, and [`Tail::cut`] takes it off before the next line goes on.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -173,6 +174,16 @@ pub(crate) fn sync_data(file: &File, path: &Path) -> Result<()> {
     retry_on_intr(|| rustix::fs::fdatasync(file)).map_err(|e| Error::io("sync", path, e))
 }
 
+/// The length of `file`, which has lines.
+fn size(file: &File, path: &Path) -> Result<u64> {
+    let stat =
+        retry_on_intr(|| rustix::fs::fstat(file)).map_err(|e| Error::io("look at", path, e))?;
+    if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() {
+        return Err(Error::damaged(path, "it is not a regular file"));
+    }
+    Ok(u64::try_from(stat.st_size).unwrap_or(0))
+}
+
 /// The lines of a file, the last one first.
 #[derive(Debug)]
 pub(crate) struct Backward<'a> {
@@ -237,12 +248,18 @@ impl<'a> Backward<'a> {
     }
 
     fn read_before(&mut self) -> Result<()> {
-        let size = self.start.min(self.next_read as u64);
-        let mut block = vec![0; usize::try_from(size).unwrap_or(LARGEST_BLOCK)];
-        self.start -= size;
-        self.file
-            .read_exact_at(&mut block, self.start)
-            .map_err(|e| Error::io("read", self.path, e))?;
+        let length = self.start.min(self.next_read as u64);
+        let mut block = vec![0; usize::try_from(length).unwrap_or(LARGEST_BLOCK)];
+        match self.file.read_exact_at(&mut block, self.start - length) {
+            // Who reads without the lock may see a torn tail cut off meanwhile. It was nobody's: on from the new end.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof && self.last_line == 0 => {
+                self.start = size(self.file, self.path)?;
+                self.end = 0;
+                return Ok(());
+            }
+            read => read.map_err(|e| Error::io("read", self.path, e))?,
+        }
+        self.start -= length;
         block.extend_from_slice(&self.block[..self.end]);
         self.end = block.len();
         self.block = block;

@@ -243,10 +243,6 @@ impl Store for FileStore {
         read::view(self, task, wanted)
     }
 
-    fn active(&self, task: &TaskId) -> Result<Vec<Agent>> {
-        read::active(self, task)
-    }
-
     fn peek(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView> {
         read::peek(self, task, wanted)
     }

@@ -5,6 +5,7 @@
 //! older than what the global one said. Agents beside counts are read under the task's lock, shared.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::FileStore;
 use super::dir::Access;
@@ -20,6 +21,9 @@ use crate::store::{AgentsWanted, Error, ReportQuery, Result, Scope, TaskView};
 
 /// So often the overview is read again when the journal moved while it was read.
 const TRIES: usize = 5;
+
+/// So often a look without locks that met a log without a line is taken again.
+const MOST_TRIES: usize = 50;
 
 pub(crate) fn totals(store: &FileStore) -> Result<Totals> {
     match store.home_if_any()? {
@@ -111,9 +115,13 @@ pub(crate) fn peek(store: &FileStore, task: &TaskId, wanted: AgentsWanted<'_>) -
         let before = task.applied_rev()?;
         let looked = look(&home, &task, wanted);
         tries += 1;
-        // An agent that is just being registered has an empty log; once more, and the journal tells of it.
-        if tries == TRIES || (looked.is_ok() && task.applied_rev()? == before) {
-            return looked;
+        match &looked {
+            // An agent that is just being registered has an empty log; once more, and the journal tells of it.
+            Err(Error::Damaged { .. }) if tries < MOST_TRIES => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Ok(_) if tries < TRIES && task.applied_rev()? != before => {}
+            _ => return looked,
         }
     }
 }

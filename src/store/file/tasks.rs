@@ -3,7 +3,7 @@
 use super::agents::{need_mark, not_before};
 use super::commit::{Draft, Global};
 use super::dir::Dir;
-use super::home::{Home, LOCK, REGISTRY};
+use super::home::{Home, LOCK, REGISTRY, TASKS};
 use super::lock::Patience;
 use super::task::{FINDINGS, Folder, JOURNAL, LEASES, OUTPUT, TaskDir, TaskGuard};
 use super::{FileStore, agents, document, read};
@@ -248,6 +248,7 @@ pub(crate) fn close(
 ) -> Result<Done<(TaskState, Vec<Agent>)>> {
     let home = store.home()?;
     let mut terminated = Vec::new();
+    let mut in_vain = 0;
     loop {
         let closed = store.lifecycle(&home, task, |guard, patience| {
             let mark = need_mark(guard)?;
@@ -290,7 +291,16 @@ pub(crate) fn close(
         if let Some(done) = closed {
             return Ok(done.map(|state| (state, terminated)));
         }
-        terminated.extend(terminate_all(store, &home, task)?);
+        let ended = terminate_all(store, &home, task)?;
+        // Somebody else may end them first, but not for ever.
+        in_vain = if ended.is_empty() { in_vain + 1 } else { 0 };
+        if in_vain > 10 {
+            return Err(Error::damaged(
+                home.dir.at(&format!("{TASKS}/{task}")),
+                "it counts active agents, and none is there to be terminated",
+            ));
+        }
+        terminated.extend(ended);
     }
 }
 
