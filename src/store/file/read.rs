@@ -143,27 +143,6 @@ fn look(home: &Home, task: &TaskDir, wanted: AgentsWanted<'_>) -> Result<TaskVie
     })
 }
 
-/// The active agents as they stand now, without the lock. A log that is moved meanwhile is found in the other folder.
-pub(crate) fn active(store: &FileStore, task: &TaskId) -> Result<Vec<Agent>> {
-    let home = store.home()?;
-    let task = FileStore::task_dir(&home, task)?;
-    // Read first: a change that is applied after this stands in a log by the time the log is read.
-    let last = home.last_commit()?;
-    let pending = pending(&task, last.as_ref())?.and_then(|commit| commit.agent);
-    let mut active = Vec::new();
-    for id in task.agents_in(Folder::Active)? {
-        // One that is being registered has a log before it has a line.
-        let line = task.log(&id, Access::Read)?.and_then(|log| log.tail.last);
-        active.extend(line.map(|line| line.agent));
-    }
-    if let Some(pending) = pending {
-        active.retain(|agent| agent.id != pending.id);
-        active.push(pending);
-    }
-    active.retain(|agent| agent.status.is_active());
-    Ok(active)
-}
-
 /// The agents of a task, with what is committed and not yet in a log.
 struct Agents<'a> {
     task: &'a TaskDir,
