@@ -14,7 +14,8 @@
 //! * [`store`] is one trait of whole operations, [`store::Store`]: what somebody wants goes in, a rule decides on what was
 //!   read under the locks, what was applied comes out. [`store::file::FileStore`] is the registry in a directory. It owns
 //!   every lock, path and sync, and prints nothing.
-//! * [`process`] knows what tells one process from another.
+//! * [`process`] knows what tells one process from another, and starts, watches over and ends commands. It knows nothing
+//!   of the registry; a lease is a descriptor to it.
 //! * [`orchestrator`] reads the workspaces of the registry that this one replaces.
 //! * `cli` (the command line as types), `commands` (one file a verb) and `output` (the only place that writes to a
 //!   terminal, and escapes what agents wrote) belong to the command, not to the library.
@@ -46,6 +47,13 @@
 //! * Only the global journal is read strictly. A task's marks may wait unsynced side by side, so a lost page, which reads
 //!   as zeros, can lie between them; the global journal has what it held.
 //! * A gap in an agent's `seq` just before a line that the journal restored is a report that was never acknowledged.
+//!
+//! # How a death is known
+//!
+//! `run` holds a lease, a locked file, from before anybody can see its agent. A guardian holds it too; when `run` is
+//! killed it kills the command's process group, and lets go when that is gone. So a free lease is a dead agent whose
+//! command is gone, at once and for certain. What a command leaves running when it ends by itself is its own business:
+//! then the agent's end is recorded, and the lease means nothing any more.
 //!
 //! # Where it ends
 //!

@@ -5,6 +5,7 @@ mod detach;
 mod ends;
 mod examples;
 mod guardian;
+mod killed;
 mod reap;
 mod slots;
 mod streams;

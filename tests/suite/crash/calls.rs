@@ -78,6 +78,15 @@ pub const FAILED: Call = once(
     |state| state.has("T", Some("mine"), "failed"),
 );
 
+pub const TERMINATE: Call = once(
+    &["terminate", "mine", "--task", "T", "--reason", "superseded"],
+    |state| state.has("T", Some("mine"), "terminated"),
+);
+
+pub const REAP: Call = once(&["reap", "--task", "T"], |state| {
+    state.has("T", Some("ghost"), "failed")
+});
+
 pub const REPORT: Call = Call {
     repeats: true,
     ..once(
@@ -165,6 +174,9 @@ pub fn registry(call: &Call, before: Before) -> Env {
     env.ok(&["progress", "--task", "T", "--agent", "mine", "has begun"]);
     env.ok(&["finding", "--task", "T", "--agent", "mine", "a smell"]);
     env.ok(&["register", "--task", "O", "--type", "coder", "--id", "last"]);
+    if call.args[0] == "reap" {
+        haunt(&env);
+    }
     let own = own_task(call);
     match before {
         Before::Other => {}
@@ -198,6 +210,20 @@ pub fn registry(call: &Call, before: Before) -> Env {
         }
     }
     env
+}
+
+/// Registers an agent whose process is gone.
+fn haunt(env: &Env) {
+    let mut ghost = std::process::Command::new("sleep")
+        .arg("1000")
+        .spawn()
+        .expect("a process");
+    let pid = ghost.id().to_string();
+    env.ok(&[
+        "register", "--task", "T", "--type", "coder", "--id", "ghost", "--pid", &pid,
+    ]);
+    ghost.kill().expect("it can be killed");
+    ghost.wait().expect("it is gone");
 }
 
 fn own_task(call: &Call) -> &'static str {

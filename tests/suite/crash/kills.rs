@@ -121,6 +121,22 @@ fn a_failure_survives_death_at_every_step() {
 }
 
 #[test]
+fn terminate_survives_death_at_every_step() {
+    survives(
+        &calls::TERMINATE,
+        &[Before::Own, Before::OwnUnapplied, Before::OtherUnapplied],
+    );
+}
+
+#[test]
+fn reap_survives_death_at_every_step() {
+    survives(
+        &calls::REAP,
+        &[Before::Own, Before::OwnUnapplied, Before::OtherUnapplied],
+    );
+}
+
+#[test]
 fn a_report_survives_death_at_every_step() {
     survives(
         &calls::REPORT,
