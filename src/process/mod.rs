@@ -2,13 +2,13 @@
 //!
 //! | file | subject |
 //! |---|---|
-//! | [`identity`] | telling a process from a later one of its number |
-//! | [`group`] | process groups |
-//! | [`signals`], [`terminal`] | what a supervisor hears, and the terminal it shares with its command |
-//! | [`start`] | a command that runs only when all is written down |
-//! | [`guardian`] | who kills the command when its supervisor is killed |
-//! | [`supervise`] | from a command's start to its end |
-//! | [`terminate`] | ending what somebody else started |
+//! | `identity` | telling a process from a later one of its number |
+//! | `group` | process groups |
+//! | `signals`, `terminal` | what a supervisor hears, and the terminal it shares with its command |
+//! | `start` | a command that runs only when all is written down |
+//! | `guardian` | who kills the command when its supervisor is killed |
+//! | `supervise` | from a command's start to its end |
+//! | `terminate` | ending what somebody else started |
 
 mod group;
 mod guardian;

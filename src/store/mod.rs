@@ -1,7 +1,7 @@
 //! The store: one trait of whole operations. Each takes what somebody wants, decides by a pure rule of
 //! [`crate::model::rules`] on what it read under its locks, and returns what was applied.
 //!
-//! The [`file`] store is the first implementation; another on a distributed engine fits behind the same trait, so
+//! The [`mod@file`] store is the first implementation; another on a distributed engine fits behind the same trait, so
 //! nothing here speaks of files or locks.
 
 mod error;

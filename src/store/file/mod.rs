@@ -2,16 +2,16 @@
 //!
 //! | file | subject |
 //! |---|---|
-//! | [`dir`] | every path that is named to the system |
-//! | [`lock`] | `flock` with a deadline |
-//! | [`jsonl`], [`line`], [`document`] | appended files, their lines, replaced documents |
-//! | [`home`], [`task`] | the global and the local registry |
-//! | [`commit`], [`rotate`] | the protocol: one journal line commits a change to both |
-//! | [`agents`], [`tasks`], [`findings`], [`import`] | the operations that write |
-//! | [`lease`] | what an agent's supervisor holds |
-//! | [`read`], [`events`], [`find`] | the operations that only read |
-//! | [`watch`], [`follow`] | waiting for a change, reading on |
-//! | [`check`], [`proof`] | `doctor`, and that locks hold |
+//! | `dir` | every path that is named to the system |
+//! | `lock` | `flock` with a deadline |
+//! | `jsonl`, `line`, `document` | appended files, their lines, replaced documents |
+//! | `home`, `task` | the global and the local registry |
+//! | `commit`, `rotate` | the protocol: one journal line commits a change to both |
+//! | `agents`, `tasks`, `findings`, `import` | the operations that write |
+//! | `lease` | what an agent's supervisor holds |
+//! | `read`, `events`, `find` | the operations that only read |
+//! | `watch`, `follow` | waiting for a change, reading on |
+//! | `check`, `proof` | `doctor`, and that locks hold |
 
 mod agents;
 mod check;
