@@ -1,15 +1,20 @@
-//! Links the program statically where glibc's static libraries are installed.
+//! Links the program statically where glibc's static libraries are installed, and puts together what runs together.
 //!
 //! A call is one short process, and without the dynamic loader it starts about a quarter of a millisecond sooner. The
 //! usual way, `-C target-feature=+crt-static`, needs `--target` beside it, because procedural macros cannot be built so;
 //! then neither a plain `cargo build` nor `cargo install` gets it. The linker's own `-static` reaches both. Nothing is
-//! written but into `OUT_DIR`. `AGENTREG_DYNAMIC=1` leaves it out.
+//! written but into `OUT_DIR`. `AGENTREG_DYNAMIC=1` leaves all of it out, `AGENTREG_LAYOUT=no` the order of functions.
 
 #![allow(clippy::disallowed_methods)]
 
+use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::{env, fs, io};
+
+/// Which functions everyday calls run, for the linker; `benches/layout.py` writes it and says why.
+const LAYOUT: &str = "benches/layout.ld";
 
 /// The libraries that the standard library names to the linker, and the static one to be found under that name.
 const LIBRARIES: [(&str, &str); 7] = [
@@ -24,7 +29,9 @@ const LIBRARIES: [(&str, &str); 7] = [
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed={LAYOUT}");
     println!("cargo::rerun-if-env-changed=AGENTREG_DYNAMIC");
+    println!("cargo::rerun-if-env-changed=AGENTREG_LAYOUT");
     let is_native = env::var("HOST") == env::var("TARGET");
     let is_glibc = is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu");
     let is_static_already =
@@ -36,23 +43,68 @@ fn main() {
     let Some(out) = env::var_os("OUT_DIR").map(PathBuf::from) else {
         return;
     };
-    let Some(found) = LIBRARIES
-        .iter()
-        .map(|(_, library)| find(library))
-        .collect::<Option<Vec<_>>>()
-    else {
+    let Some(without_loader) = without_loader(&out) else {
         return;
     };
-    let mut names = LIBRARIES.iter().map(|(name, _)| out.join(name));
-    if names
-        .by_ref()
-        .zip(&found)
-        .all(|(name, library)| stand_in(&name, library).is_ok())
-    {
-        println!("cargo::rustc-link-arg-bins=-L{}", out.display());
-        println!("cargo::rustc-link-arg-bins=-static");
-        println!("cargo::rustc-link-arg-bins=-no-pie");
+    let mut laid_out = without_loader.clone();
+    laid_out.extend(layout());
+    // Linkers differ in what they know, so a small program is linked first.
+    let arguments = [laid_out, without_loader]
+        .into_iter()
+        .find(|arguments| links(&out, arguments));
+    for argument in arguments.into_iter().flatten() {
+        println!("cargo::rustc-link-arg-bins={argument}");
     }
+}
+
+/// What has the linker link statically, if there is what it needs.
+fn without_loader(out: &Path) -> Option<Vec<String>> {
+    for (name, library) in LIBRARIES {
+        stand_in(&out.join(name), &find(library)?).ok()?;
+    }
+    let directory = format!("-L{}", out.display());
+    Some(vec![directory, "-static".to_owned(), "-no-pie".to_owned()])
+}
+
+/// What has the linker put the functions that everyday calls run side by side, of a program that is to be fast.
+fn layout() -> Option<String> {
+    if is("AGENTREG_LAYOUT", "no") || !is("PROFILE", "release") {
+        return None;
+    }
+    let root = env::var_os("CARGO_MANIFEST_DIR")?;
+    let script = Path::new(&root).join(LAYOUT);
+    Some(format!("-Wl,-T,{}", script.display()))
+}
+
+/// Whether a program links with these arguments, as this one will be.
+fn links(out: &Path, arguments: &[String]) -> bool {
+    let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    rustc.args(["--crate-name=probe", "-", "-o"]);
+    rustc.arg(out.join("probe"));
+    if let Some(linker) = env::var_os("RUSTC_LINKER") {
+        rustc.arg("-C").arg({
+            let mut chosen = OsString::from("linker=");
+            chosen.push(linker);
+            chosen
+        });
+    }
+    if let Ok(flags) = env::var("CARGO_ENCODED_RUSTFLAGS") {
+        rustc.args(flags.split('\x1f').filter(|flag| !flag.is_empty()));
+    }
+    for argument in arguments {
+        rustc.arg("-C").arg(format!("link-arg={argument}"));
+    }
+    let quiet = rustc
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let linked = quiet.spawn().and_then(|mut child| {
+        if let Some(mut source) = child.stdin.take() {
+            source.write_all(b"fn main() {}")?;
+        }
+        child.wait()
+    });
+    linked.is_ok_and(|status| status.success())
 }
 
 fn is(variable: &str, value: &str) -> bool {

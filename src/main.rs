@@ -1,14 +1,21 @@
 //! The `agentreg` command.
 
+#![cfg_attr(all(not(test), target_os = "linux", target_env = "gnu"), no_main)]
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod cli;
 mod commands;
+#[cfg(all(not(test), target_os = "linux", target_env = "gnu"))]
+mod entry;
 mod output;
 
-use std::process::ExitCode;
+#[cfg(not(all(not(test), target_os = "linux", target_env = "gnu")))]
+fn main() -> std::process::ExitCode {
+    program().into()
+}
 
-fn main() -> ExitCode {
+/// The program; gives what it exits with.
+fn program() -> u8 {
     let mut words = std::env::args_os();
     let name = words.next().unwrap_or_default();
     let words: Vec<_> = words.collect();
@@ -16,7 +23,7 @@ fn main() -> ExitCode {
         return code;
     }
     if std::env::var_os("COMPLETE").is_some() && commands::complete::engine() {
-        return ExitCode::SUCCESS;
+        return 0;
     }
     commands::main(&words)
 }

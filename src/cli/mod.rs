@@ -1,8 +1,10 @@
 //! The command line, as types.
 //!
 //! Building clap's tree of all commands takes longer than most calls do the rest of their work. So a call whose first
-//! word is a command builds that branch alone; every other call, and everything that renders help for all, builds the
-//! whole tree. What either prints is the same.
+//! word is a command is read by that command alone, which takes the global options for its own: handing them down from
+//! a root costs clap as much again. Where that does not end in a call (help, a mistake) the command's branch of the tree
+//! says why; every other call, and everything that renders help for all, builds the whole tree. What either understands
+//! and prints is the same.
 
 mod agent;
 mod explain;
@@ -106,9 +108,17 @@ pub fn whole() -> Command {
 }
 
 /// The tree of one command alone.
-fn branch(name: &str) -> Option<Command> {
-    let entry = COMMANDS.iter().find(|entry| entry.name == name)?;
-    Some(root().subcommand((entry.build)(Command::new(entry.name))))
+fn branch(entry: &Entry) -> Command {
+    root().subcommand((entry.build)(Command::new(entry.name)))
+}
+
+/// One command without a root.
+fn alone(entry: &Entry) -> Command {
+    (entry.build)(Globals::augment_args(Command::new(entry.name))).no_binary_name(true)
+}
+
+fn entry(name: &str) -> Option<&'static Entry> {
+    COMMANDS.iter().find(|entry| entry.name == name)
 }
 
 /// Reads the words after the program's name.
@@ -116,12 +126,27 @@ fn branch(name: &str) -> Option<Command> {
 /// # Errors
 /// Help that was asked for, or a usage error.
 pub fn parse(words: &[OsString]) -> Result<Call, Stop> {
-    let tree = words
-        .first()
-        .and_then(|word| word.to_str())
-        .and_then(branch)
-        .unwrap_or_else(whole);
-    parse_with(tree, words)
+    let named = words
+        .split_first()
+        .and_then(|(name, rest)| Some((entry(name.to_str()?)?, rest)));
+    match named {
+        Some((entry, rest)) => match parse_alone(entry, rest) {
+            Some(call) => Ok(call),
+            None => parse_with(branch(entry), words),
+        },
+        None => parse_with(whole(), words),
+    }
+}
+
+/// The call that a command's words make, if they make one.
+fn parse_alone(entry: &Entry, words: &[OsString]) -> Option<Call> {
+    let mut command = alone(entry);
+    let matches = command.try_get_matches_from_mut(words).ok()?;
+    explain::check_text(&matches, &command, words).ok()?;
+    Some(Call {
+        globals: Globals::from_arg_matches(&matches).ok()?,
+        verb: (entry.read)(&matches).ok()?,
+    })
 }
 
 fn parse_with(mut tree: Command, words: &[OsString]) -> Result<Call, Stop> {
@@ -138,7 +163,7 @@ fn read(matches: &ArgMatches) -> Result<Call, clap::Error> {
     let globals = Globals::from_arg_matches(matches)?;
     let named = matches
         .subcommand()
-        .and_then(|(name, inner)| Some((COMMANDS.iter().find(|entry| entry.name == name)?, inner)));
+        .and_then(|(name, inner)| Some((entry(name)?, inner)));
     let Some((entry, inner)) = named else {
         return Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand));
     };

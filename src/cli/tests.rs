@@ -4,8 +4,9 @@ use std::ffi::OsString;
 
 use agentreg::model::{Limits, Priority};
 use clap::Command;
+use proptest::prelude::*;
 
-use super::{COMMANDS, Stop, branch, parse_with, whole};
+use super::{COMMANDS, Stop, alone, branch, entry, parse_alone, parse_with, whole};
 
 /// The words of every command, also those below `task`.
 fn all_commands() -> Vec<Vec<String>> {
@@ -35,7 +36,8 @@ fn shown(tree: Command, words: &[String]) -> String {
 fn clap_finds_no_fault_in_the_tree() {
     whole().debug_assert();
     for entry in COMMANDS {
-        branch(entry.name).unwrap().debug_assert();
+        branch(entry).debug_assert();
+        alone(entry).debug_assert();
     }
 }
 
@@ -62,11 +64,90 @@ fn a_branch_alone_prints_what_the_whole_tree_prints() {
         for ending in endings {
             let mut words = path.clone();
             words.extend(ending.split_whitespace().map(str::to_owned));
-            let alone = branch(&words[0]).unwrap();
+            let alone = branch(entry(&words[0]).unwrap());
             assert_eq!(shown(alone, &words), shown(whole(), &words), "{words:?}");
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn a_command_alone_understands_what_its_branch_understands(
+        at in 0..COMMANDS.len(),
+        words in prop::collection::vec(prop::sample::select(WORDS.to_vec()), 0..7),
+    ) {
+        let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
+        let entry = &COMMANDS[at];
+        let called = [&[OsString::from(entry.name)], words.as_slice()].concat();
+        let by_branch = parse_with(branch(entry), &called).ok();
+        let alone = parse_alone(entry, &words);
+        prop_assert_eq!(format!("{alone:?}"), format!("{by_branch:?}"));
+    }
+}
+
+/// Options of some commands and of none, values that are right and wrong.
+const WORDS: [&str; 60] = [
+    "-q",
+    "--quiet",
+    "--json",
+    "--home",
+    "--home=/h",
+    "--task",
+    "--task=t",
+    "--lock-timeout",
+    "--color",
+    "--color=never",
+    "-m",
+    "--message",
+    "-s",
+    "--status",
+    "-p",
+    "--percent",
+    "--agent",
+    "-t",
+    "--type",
+    "--severity",
+    "--data",
+    "--file",
+    "--line",
+    "--tree",
+    "--all",
+    "--only",
+    "--label",
+    "--wait",
+    "--wait=5s",
+    "--any",
+    "--agents",
+    "--until",
+    "--id",
+    "--help",
+    "-h",
+    "--version",
+    "-V",
+    "--",
+    "-",
+    "-x",
+    "-p40",
+    "--percent=40",
+    "40",
+    "101",
+    "done",
+    "blocked",
+    "high",
+    "issue",
+    "two words",
+    "../x",
+    "a-1",
+    "10s",
+    "help",
+    "",
+    "k=v",
+    "src/a.rs",
+    "-5 degrees",
+    "new",
+    "list",
+    "bash",
+];
 
 #[test]
 fn the_defaults_shown_are_the_defaults_of_the_model() {

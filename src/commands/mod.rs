@@ -30,7 +30,6 @@ mod wait;
 mod workspace;
 
 use std::ffi::{OsStr, OsString};
-use std::process::ExitCode;
 
 use agentreg::model::Agent;
 use agentreg::process;
@@ -46,7 +45,7 @@ use crate::output::{Answer, Failure, Terminal, finish};
 pub type Outcome = Result<Answer, Failure>;
 
 /// Runs the call that `words` make.
-pub fn main(words: &[OsString]) -> ExitCode {
+pub fn main(words: &[OsString]) -> u8 {
     let (outcome, as_json) = match cli::parse(words) {
         Ok(Call {
             globals,
@@ -73,7 +72,7 @@ pub fn main(words: &[OsString]) -> ExitCode {
 }
 
 /// Runs one of the parts that this program plays under another name; none if it was called to be itself.
-pub fn part(name: &OsStr, words: &[OsString]) -> Option<ExitCode> {
+pub fn part(name: &OsStr, words: &[OsString]) -> Option<u8> {
     match name.to_str()? {
         process::SUPERVISOR => Some(run::supervisor(words)),
         doctor::LOCK_PROOF => Some(play_lock_proof(words)),

@@ -1,7 +1,5 @@
 //! What a call exits with.
 
-use std::process::ExitCode;
-
 use agentreg::model::Kind;
 
 /// What a call exits with; scripts rely on the numbers.
@@ -53,9 +51,9 @@ impl From<Kind> for Exit {
     }
 }
 
-impl From<Exit> for ExitCode {
+impl From<Exit> for u8 {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        exit as Self
     }
 }
 

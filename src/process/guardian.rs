@@ -12,7 +12,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -92,7 +92,7 @@ impl AsFd for Guardian {
 }
 
 /// What a guardian does.
-pub(super) fn main() -> ExitCode {
+pub(super) fn main() -> u8 {
     let _ = rustix::process::setsid();
     let mut group = None;
     loop {
@@ -101,7 +101,7 @@ pub(super) fn main() -> ExitCode {
             break;
         }
         match i32::from_ne_bytes(word) {
-            ALL_CLEAR => return ExitCode::SUCCESS,
+            ALL_CLEAR => return 0,
             named => {
                 group = Pid::from_raw(named);
                 // Where this fails the supervisor is gone, as the next read tells.
@@ -117,5 +117,5 @@ pub(super) fn main() -> ExitCode {
             }
         }
     }
-    ExitCode::SUCCESS
+    0
 }

@@ -20,7 +20,6 @@ mod terminal;
 mod terminate;
 
 use std::ffi::{OsStr, OsString};
-use std::process::ExitCode;
 
 pub use guardian::Guardian;
 pub use identity::{host_name, identify, is_this_boot, liveness};
@@ -35,8 +34,9 @@ pub const THIS_PROGRAM: &str = "/proc/self/exe";
 /// The program that starts a supervisor of its own session, by this name.
 pub const SUPERVISOR: &str = "agentreg-supervisor";
 
-/// Runs one of the parts that this program plays under another name; none if it was called to be itself.
-pub fn part(name: &OsStr, words: &[OsString]) -> Option<ExitCode> {
+/// Runs one of the parts that this program plays under another name; none if it was called to be itself. Gives what it
+/// exits with.
+pub fn part(name: &OsStr, words: &[OsString]) -> Option<u8> {
     match name.to_str()? {
         guardian::NAME => Some(guardian::main()),
         start::NAME => Some(start::main(words)),

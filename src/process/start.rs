@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, Stdio};
 
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -83,14 +83,14 @@ impl Waiting {
 }
 
 /// What the child does until it becomes the command.
-pub(super) fn main(words: &[OsString]) -> ExitCode {
+pub(super) fn main(words: &[OsString]) -> u8 {
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     let Ok(socket) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3) else {
-        return ExitCode::FAILURE;
+        return 1;
     };
     let mut socket = UnixStream::from(socket);
     let (Some(stdin), Some((program, arguments))) = (receive(&socket), words.split_first()) else {
-        return ExitCode::FAILURE;
+        return 1;
     };
     let error = match rustix::stdio::dup2_stdin(&stdin) {
         Ok(()) => {
@@ -101,7 +101,7 @@ pub(super) fn main(words: &[OsString]) -> ExitCode {
     };
     let errno = error.raw_os_error().unwrap_or(0);
     let _ = socket.write_all(&errno.to_ne_bytes());
-    ExitCode::FAILURE
+    1
 }
 
 /// The standard input that comes with the word; none if the supervisor is gone.

@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use agentreg::model::{AgentId, Kind, TaskId};
@@ -125,14 +125,14 @@ fn refusal(answer: &[u8]) -> NotRun {
 }
 
 /// What the supervisor does.
-pub fn supervisor(words: &[OsString]) -> ExitCode {
+pub fn supervisor(words: &[OsString]) -> u8 {
     let _ = rustix::process::setsid();
     match carry_out(words) {
         Ok(unrecorded) => {
             if let Some(failure) = unrecorded {
                 finish(Err(failure), false);
             }
-            ExitCode::SUCCESS
+            0
         }
         Err(NotRun { code, failure }) => {
             let refusal = Refusal {
@@ -142,7 +142,7 @@ pub fn supervisor(words: &[OsString]) -> ExitCode {
                 hint: failure.hint,
             };
             answer(&serde_json::to_string(&refusal).unwrap_or_default());
-            code.into()
+            code
         }
     }
 }

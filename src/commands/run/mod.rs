@@ -14,7 +14,6 @@ mod tee;
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::ExitCode;
 
 use agentreg::model::rules::Registration;
 use agentreg::model::{Agent, AgentType, Kind, TaskId};
@@ -35,18 +34,18 @@ pub use detach::supervisor;
 const MAX_COMMAND: usize = 4096;
 
 /// Runs the command, and ends as it did.
-pub fn main(args: &RunArgs, context: &Context) -> ExitCode {
+pub fn main(args: &RunArgs, context: &Context) -> u8 {
     let ran = if args.detach {
         detach::start(args, context).map(|answer| {
             finish(Ok(answer), context.json());
-            ExitCode::SUCCESS
+            Exit::Done.into()
         })
     } else {
         attached(args, context).map(|conclusion| end_like(&conclusion, context))
     };
     ran.unwrap_or_else(|NotRun { code, failure }| {
         finish(Err(failure), context.json());
-        code.into()
+        code
     })
 }
 
@@ -159,7 +158,7 @@ fn shown(words: &[OsString]) -> Vec<String> {
 }
 
 /// Says what went wrong, then ends as the command did.
-fn end_like(conclusion: &Conclusion, context: &Context) -> ExitCode {
+fn end_like(conclusion: &Conclusion, context: &Context) -> u8 {
     let ended = conclusion.ended;
     let mut code = ended.code.and_then(|code| u8::try_from(code).ok());
     if let Some(failure) = &conclusion.unrecorded {
@@ -177,7 +176,7 @@ fn end_like(conclusion: &Conclusion, context: &Context) -> ExitCode {
         die_of(signal);
         code = u8::try_from(128 + signal).ok();
     }
-    code.unwrap_or(Exit::Run as u8).into()
+    code.unwrap_or(Exit::Run.into())
 }
 
 impl From<Failure> for NotRun {

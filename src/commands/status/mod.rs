@@ -19,6 +19,7 @@ use crate::output::{Answer, Failure, Terminal, people};
 /// How many of the agents that have ended are shown unless more is asked for.
 const LAST_ENDED: usize = 10;
 
+#[inline(never)]
 pub fn run(args: &StatusArgs, context: &Context) -> Outcome {
     let task = context.task_to_read(args.name.as_deref())?;
     if task.is_none() && (args.tree || !args.only.is_empty() || !args.labels.is_empty()) {

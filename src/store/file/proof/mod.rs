@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
@@ -62,7 +62,7 @@ pub fn prove_locks(home: &Path, program: &dyn Fn() -> Command) -> Result<Check> 
 }
 
 /// Plays a part of the proof: `PART DIRECTORY`.
-pub fn play(words: &[OsString]) -> ExitCode {
+pub fn play(words: &[OsString]) -> u8 {
     let mut out = std::io::stdout();
     let mut say = |what: &str| {
         let _ = writeln!(out, "{what}").and_then(|()| out.flush());
@@ -72,16 +72,16 @@ pub fn play(words: &[OsString]) -> ExitCode {
         .and_then(|word| word.to_str())
         .and_then(Part::named);
     let (Some(part), Some(scratch)) = (part, words.get(1)) else {
-        return ExitCode::from(2);
+        return 2;
     };
     match part.play(Path::new(scratch), &mut say) {
         Ok(what) => {
             say(&what);
-            ExitCode::SUCCESS
+            0
         }
         Err(error) => {
             say(&format!("{FAILED}{error}"));
-            ExitCode::FAILURE
+            1
         }
     }
 }

@@ -1,0 +1,44 @@
+//! Where the system enters the program.
+//!
+//! The standard library's own entry prepares for a stack overflow before it calls `main`: it reads `/proc/self/maps` and
+//! installs a handler on a stack of its own, all to say in words what the kernel says with SIGSEGV. Entering a process so
+//! costs a tenth of what a whole report costs. So where glibc hands the arguments over without it (through
+//! `.init_array`), the C entry is the program's own, and what else the library would have prepared is done here.
+
+use std::ffi::{c_char, c_int};
+
+use nix::sys::signal::{SigHandler, Signal, signal};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags, open};
+use rustix::stdio::{stderr, stdin, stdout};
+
+// SAFETY: the C runtime calls this once, as its `main`; nothing else in the program has the name.
+#[allow(unsafe_code)]
+#[unsafe(no_mangle)]
+extern "C" fn main(_count: c_int, _words: *const *const c_char) -> c_int {
+    fill_standard_streams();
+    ignore_broken_pipes();
+    crate::program().into()
+}
+
+/// A stream that its caller closed leads nowhere: else the next file to be opened, the registry's, would be it.
+fn fill_standard_streams() {
+    let mut streams = [stdin(), stdout(), stderr()]
+        .map(|stream| PollFd::from_borrowed_fd(stream, PollFlags::empty()));
+    let looked = poll(&mut streams, Some(&Timespec::default()));
+    let is_closed = |stream: &PollFd| stream.revents().contains(PollFlags::NVAL);
+    if looked.is_ok() {
+        for _ in streams.iter().filter(|stream| is_closed(stream)) {
+            // The lowest number that is free, which is the stream's; it stays open to the end.
+            let nowhere = open("/dev/null", OFlags::RDWR, Mode::empty());
+            nowhere.map(std::mem::forget).unwrap_or_default();
+        }
+    }
+}
+
+/// Who reads no more is noticed where it is written to. Programs that are started get the usual answer back.
+fn ignore_broken_pipes() {
+    // SAFETY: no handler is installed, the kernel ignores the signal.
+    #[allow(unsafe_code)]
+    let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) };
+}
