@@ -208,6 +208,17 @@ fn children(parent: i32) -> Vec<i32> {
     processes(|pid| stat(pid, 1) == Some(parent.to_string()))
 }
 
+/// The processes that live and belong to this home.
+fn of_home(env: &Env) -> Vec<i32> {
+    let variable = format!("AGENTREG_HOME={}\0", env.home().display());
+    processes(|pid| {
+        fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| {
+            let mut parts = environ.windows(variable.len());
+            parts.any(|part| part == variable.as_bytes())
+        })
+    })
+}
+
 /// Looks until it is so; how long that took.
 #[track_caller]
 fn until(what: &str, is_so: impl Fn() -> bool) -> Duration {
