@@ -18,6 +18,9 @@ const MOST_GUARDIANS: u32 = 8;
 /// How often a group that was told to end is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// How long the system may take to end what was killed.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
@@ -109,6 +112,23 @@ impl<'a> Supervisor<'a> {
             }
             self.sleep(signals, seen.is_some())?;
         }
+    }
+
+    /// Ends what the command, which has ended, left behind in its group: asks it to, and kills it after the grace.
+    pub fn clear(&mut self, signals: &mut Signals) {
+        group::signal(self.command, Signal::TERM);
+        self.clock = Clock::Kill(Instant::now() + self.grace);
+        while self.clock != Clock::Killed && !group::is_gone(self.command) {
+            for signal in signals.take() {
+                self.hear(signal);
+            }
+            self.keep_time();
+            if self.sleep(signals, true).is_err() {
+                break;
+            }
+        }
+        group::signal(self.command, Signal::KILL);
+        group::wait_gone(self.command, Instant::now() + FAREWELL);
     }
 
     /// Lets go of the command's number and the guardian: the end is recorded, or cannot be.

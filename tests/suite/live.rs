@@ -43,6 +43,12 @@ impl World {
         Self { env }
     }
 
+    /// The same once more, in memory, to be changed on its own.
+    fn copy_of(other: &Self) -> Self {
+        let env = Env::copy_of(other.env.root());
+        Self { env }
+    }
+
     /// A world whose task has so many slots.
     fn with_slots(slots: u32) -> Self {
         let world = Self::new();

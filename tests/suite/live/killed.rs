@@ -1,6 +1,7 @@
 //! `run` is killed before each of its system calls in turn: no process of it lives on that is not watched over, nothing
 //! holds the lease of one that is gone, and the next call puts the counts right.
 
+mod ending;
 mod strace;
 mod tracer;
 
@@ -119,9 +120,9 @@ fn the_supervisor_of_a_detached_run_survives_death_at_every_step() {
         let at = format!("killed at its system call {nth}, number {call:?}");
         let end = end_of_all(&env, &at);
         match followed.caller.status.code() {
-            // It had answered, so the command ran.
+            // It had answered, so the command was executed, but may have had no time to do anything.
             Some(0) if end["how"] == "reaped" => {
-                assert!(followed.killed && began(&env), "{at}");
+                assert!(followed.killed, "{at}");
                 reaped.fetch_add(1, Ordering::Relaxed);
             }
             Some(0) => {

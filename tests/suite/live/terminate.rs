@@ -71,42 +71,126 @@ fn an_agent_that_has_ended_stays_as_it_is() {
     world.env.fails(3, &["terminate", "nobody", "--task", "T"]);
 }
 
+/// `terminate a`, killed before its `nth` signal.
+fn terminate_killed_at(world: &World, nth: usize) {
+    let mut strace = Command::new("strace");
+    let inject = format!("inject=kill:signal=KILL:when={nth}");
+    let ran = world
+        .env
+        .prepare(&mut strace)
+        .args(["-qq", "-e", &inject, "agentreg"])
+        .args(["terminate", "a", "--task", "T"])
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), None, "{ran:?}");
+    assert_eq!(world.end("a").0, "terminated");
+}
+
 #[test]
 fn a_call_that_was_killed_before_it_signalled_can_be_made_again() {
     let world = World::new();
     let mut run = world.started("a", &[], "exec sleep 1000");
-    // From here on the registry has it that the agent ended; its process was not signalled.
-    let mut strace = Command::new("strace");
-    world
-        .env
-        .prepare(&mut strace)
-        .args(["-qq", "-e", "inject=kill:signal=KILL:when=1", "agentreg"])
-        .args(["terminate", "a", "--task", "T"]);
-    match strace.output() {
-        Ok(ran) if ran.status.code().is_none() || ran.status.code() == Some(137) => {}
-        other => {
-            eprintln!("skipped: strace cannot be used here: {other:?}");
-            return;
-        }
-    }
-    assert_eq!(world.end("a").0, "terminated");
+    terminate_killed_at(&world, 1);
+    assert!(!group(run.command).is_empty());
     world.env.ok(&["terminate", "a", "--task", "T"]);
     assert_eq!(group(run.command), [0; 0]);
     run.wait();
 }
 
 #[test]
-fn closing_a_task_by_force_ends_all_its_processes() {
+fn where_nobody_is_left_to_kill_those_who_do_not_hear_run_does() {
     let world = World::new();
-    let mut runs: Vec<_> = ["a", "b", "c"]
+    let script = "(trap '' TERM; exec sleep 1000) & exec sleep 1000";
+    let mut run = world.started("a", &["--grace", "100ms"], script);
+    // It looks for the command, asks its group to end, wakes those that are stopped, and dies.
+    terminate_killed_at(&world, 4);
+    assert_eq!(code_and_signal(run.wait()), (None, Some(15)));
+    assert_eq!(group(run.command), [0; 0]);
+    assert!(world.lease_is_free("a"));
+}
+
+#[test]
+fn a_run_whose_agent_is_terminated_is_gone_promptly() {
+    let world = World::new();
+    let mut run = world.started("a", &[], "sleep 1000 & exec sleep 1000");
+    world.env.ok(&["terminate", "a", "--task", "T"]);
+    let pid = run.pid();
+    let took = super::until("its exit", || {
+        super::stat(pid, 0).as_deref() == Some("Z") && world.lease_is_free("a")
+    });
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    run.wait();
+    assert_eq!(super::of_home(&world.env), [0; 0]);
+}
+
+#[test]
+fn closing_a_task_by_force_leaves_no_process_of_twenty_runs() {
+    let world = World::new();
+    let ids: Vec<String> = (0..20).map(|n| format!("a{n}")).collect();
+    let mut runs: Vec<_> = ids
         .iter()
-        .map(|id| world.started(id, &[], "exec sleep 1000"))
+        .map(|id| world.started(id, &[], "sleep 1000 & exec sleep 1000"))
         .collect();
     world.env.ok(&["task", "close", "T", "--force"]);
     for run in &mut runs {
         assert_eq!(group(run.command), [0; 0]);
         assert_eq!(code_and_signal(run.wait()), (None, Some(15)));
     }
+    let took = super::until("the end of all", || super::of_home(&world.env).is_empty());
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    for id in &ids {
+        let (status, end) = world.end(id);
+        let both = (status.as_str(), &end["how"]);
+        assert_eq!(both, ("terminated", &"terminated".into()), "{id}");
+    }
+    assert_eq!(world.env.counts("T").0, [20, 0, 0, 0, 20]);
+    world.env.is_healthy();
+}
+
+#[test]
+fn a_forced_close_ends_what_earlier_calls_recorded_and_did_not_signal() {
+    let world = World::new();
+    let mut run = world.started("a", &[], "exec sleep 1000");
+    let mut named = Command::new("sleep").arg("1000").spawn().unwrap();
+    let pid = named.id().to_string();
+    world.env.ok(&[
+        "register", "--task", "T", "--type", "x", "--id", "b", "--pid", &pid,
+    ]);
+    let mut other = Command::new("sleep").arg("1000").spawn().unwrap();
+    let other_pid = other.id().to_string();
+    world.env.ok(&[
+        "register", "--task", "T", "--type", "x", "--id", "c", "--pid", &other_pid,
+    ]);
+    // One says itself that it was ended: nobody signals it.
+    let report = [
+        "progress",
+        "--task",
+        "T",
+        "--agent",
+        "c",
+        "-s",
+        "terminated",
+    ];
+    world.env.ok(&report);
+    let mut strace = Command::new("strace");
+    let ran = world
+        .env
+        .prepare(&mut strace)
+        .args(["-qq", "-e", "inject=kill:signal=KILL:when=1", "agentreg"])
+        .args(["task", "close", "T", "--force"])
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), None, "{ran:?}");
+    // Closed already; without --force nobody is asked to end.
+    world.env.ok(&["task", "close", "T"]);
+    assert!(!group(run.command).is_empty());
+    let told = world.env.ok(&["task", "close", "T", "--force"]);
+    assert!(told.contains("closed already"), "{told}");
+    assert_eq!(code_and_signal(run.wait()), (None, Some(15)));
+    assert_eq!(code_and_signal(named.wait().unwrap()), (None, Some(15)));
+    assert_eq!(other.try_wait().unwrap(), None);
+    other.kill().unwrap();
+    other.wait().unwrap();
     assert_eq!(world.env.counts("T").0, [3, 0, 0, 0, 3]);
     world.env.is_healthy();
 }
