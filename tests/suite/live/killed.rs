@@ -14,8 +14,14 @@ use super::{of_home, until};
 use crate::crash::two_at_a_time;
 use crate::env::Env;
 
-/// A command with a child, both of which outlive their shell unless they are killed; it leaves word that it began.
-const COMMAND: [&str; 4] = ["--", "sh", "-c", "echo > began; sleep 0.02 & wait; exit 3"];
+/// A command that leaves word that it began, and ends the child it has before it ends: wherever it is cut off, the child
+/// lives on unless somebody kills it.
+const COMMAND: [&str; 4] = [
+    "--",
+    "sh",
+    "-c",
+    "echo > began; sleep 1000 & sleep 0.02; kill $!; exit 3",
+];
 
 /// What runs it for the agent `a`, with these options.
 fn run<'a>(options: &[&'a str]) -> Vec<&'a str> {
