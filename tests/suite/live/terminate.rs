@@ -1,5 +1,6 @@
 //! `terminate` and `task close --force` end processes too.
 
+use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
@@ -71,26 +72,26 @@ fn an_agent_that_has_ended_stays_as_it_is() {
     world.env.fails(3, &["terminate", "nobody", "--task", "T"]);
 }
 
-/// `terminate a`, killed before its `nth` signal.
-fn terminate_killed_at(world: &World, nth: usize) {
+/// Makes a call that is killed before its `nth` signal.
+fn killed_at_signal(world: &World, nth: usize, args: &[&str]) {
     let mut strace = Command::new("strace");
     let inject = format!("inject=kill:signal=KILL:when={nth}");
     let ran = world
         .env
         .prepare(&mut strace)
         .args(["-qq", "-e", &inject, "agentreg"])
-        .args(["terminate", "a", "--task", "T"])
+        .args(args)
         .output()
         .unwrap();
     assert_eq!(ran.status.code(), None, "{ran:?}");
-    assert_eq!(world.end("a").0, "terminated");
 }
 
 #[test]
 fn a_call_that_was_killed_before_it_signalled_can_be_made_again() {
     let world = World::new();
     let mut run = world.started("a", &[], "exec sleep 1000");
-    terminate_killed_at(&world, 1);
+    killed_at_signal(&world, 1, &["terminate", "a", "--task", "T"]);
+    assert_eq!(world.end("a").0, "terminated");
     assert!(!group(run.command).is_empty());
     world.env.ok(&["terminate", "a", "--task", "T"]);
     assert_eq!(group(run.command), [0; 0]);
@@ -103,7 +104,7 @@ fn where_nobody_is_left_to_kill_those_who_do_not_hear_run_does() {
     let script = "(trap '' TERM; exec sleep 1000) & exec sleep 1000";
     let mut run = world.started("a", &["--grace", "100ms"], script);
     // It looks for the command, asks its group to end, wakes those that are stopped, and dies.
-    terminate_killed_at(&world, 4);
+    killed_at_signal(&world, 4, &["terminate", "a", "--task", "T"]);
     assert_eq!(code_and_signal(run.wait()), (None, Some(15)));
     assert_eq!(group(run.command), [0; 0]);
     assert!(world.lease_is_free("a"));
@@ -172,15 +173,7 @@ fn a_forced_close_ends_what_earlier_calls_recorded_and_did_not_signal() {
         "terminated",
     ];
     world.env.ok(&report);
-    let mut strace = Command::new("strace");
-    let ran = world
-        .env
-        .prepare(&mut strace)
-        .args(["-qq", "-e", "inject=kill:signal=KILL:when=1", "agentreg"])
-        .args(["task", "close", "T", "--force"])
-        .output()
-        .unwrap();
-    assert_eq!(ran.status.code(), None, "{ran:?}");
+    killed_at_signal(&world, 1, &["task", "close", "T", "--force"]);
     // Closed already; without --force nobody is asked to end.
     world.env.ok(&["task", "close", "T"]);
     assert!(!group(run.command).is_empty());
@@ -192,5 +185,29 @@ fn a_forced_close_ends_what_earlier_calls_recorded_and_did_not_signal() {
     other.kill().unwrap();
     other.wait().unwrap();
     assert_eq!(world.env.counts("T").0, [3, 0, 0, 0, 3]);
+    world.env.is_healthy();
+}
+
+#[test]
+fn a_repeated_close_finds_them_also_among_agents_that_were_imported() {
+    let world = World::new();
+    let old = world.env.root().join("old/TASK-1");
+    fs::create_dir_all(&old).unwrap();
+    let registry = r#"{"task_description": "x", "created_at": "2025-01-01T10:00:00", "agents": [
+        {"id": "ended", "type": "t", "status": "terminated", "started_at": "2025-01-01T10:00:00"}]}"#;
+    fs::write(old.join("AGENT_REGISTRY.json"), registry).unwrap();
+    world.env.ok(&["import", "old"]);
+    let mut run = world
+        .env
+        .command(&["run", "--task", "TASK-1", "--", "sleep", "1000"])
+        .spawn()
+        .unwrap();
+    let close = ["task", "close", "TASK-1", "--force"];
+    super::until("its agent", || world.env.counts("TASK-1").0[1] == 1);
+    killed_at_signal(&world, 1, &close);
+    assert_eq!(world.env.counts("TASK-1").0, [2, 0, 0, 0, 2]);
+    world.env.ok(&close);
+    run.wait().unwrap();
+    assert_eq!(super::of_home(&world.env), [0; 0]);
     world.env.is_healthy();
 }
