@@ -1,8 +1,11 @@
 //! `terminate` and `task close --force` end processes too.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use super::{World, code_and_signal, group};
 
@@ -210,4 +213,36 @@ fn a_repeated_close_finds_them_also_among_agents_that_were_imported() {
     run.wait().unwrap();
     assert_eq!(super::of_home(&world.env), [0; 0]);
     world.env.is_healthy();
+}
+
+#[test]
+fn a_repeated_close_signals_nobody_who_has_another_ones_number() {
+    let world = World::new();
+    let mut run = world.started("a", &[], "exec sleep 1000");
+    let close = ["task", "close", "T", "--force"];
+    killed_at_signal(&world, 1, &close);
+    let mut other = Command::new("sleep")
+        .arg("1000")
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    let lease = world.env.home().join("closed/T/leases/a");
+    let note = fs::read_to_string(&lease).unwrap();
+    let process: Value = serde_json::from_str(&note).unwrap();
+    let mut of_another = process.clone();
+    of_another["pid"] = other.id().into();
+    let mut of_another_boot = process.clone();
+    of_another_boot["process"]["boot"] = "another".into();
+    for changed in [of_another, of_another_boot] {
+        assert_ne!(changed, process);
+        fs::write(&lease, format!("{changed}\n")).unwrap();
+        world.env.ok(&close);
+        assert!(!group(run.command).is_empty());
+        assert_eq!(other.try_wait().unwrap(), None);
+    }
+    fs::write(&lease, note).unwrap();
+    world.env.ok(&close);
+    assert_eq!(code_and_signal(run.wait()), (None, Some(15)));
+    other.kill().unwrap();
+    other.wait().unwrap();
 }
