@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, waitid};
 
+use super::clock::Clock;
 use super::group;
 use super::guardian::Guardian;
 use super::signals::Signals;
@@ -48,19 +49,6 @@ pub struct Supervisor<'a> {
     grace: Duration,
 }
 
-/// What the time asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Clock {
-    /// Nothing, for ever.
-    None,
-    /// To tell the command to end.
-    Ask(Instant),
-    /// It was told; to kill it.
-    Kill(Instant),
-    /// Nothing more: it was killed.
-    Killed,
-}
-
 impl<'a> Supervisor<'a> {
     /// Has a guardian watch over the command, which does not run yet.
     ///
@@ -92,8 +80,7 @@ impl<'a> Supervisor<'a> {
     /// # Errors
     /// What the system says.
     pub fn wait(&mut self, signals: &mut Signals, timeout: Option<Duration>) -> io::Result<Ended> {
-        let over = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        self.clock = over.map_or(Clock::None, Clock::Ask);
+        self.clock = Clock::ask_after(timeout);
         loop {
             for signal in signals.take() {
                 self.hear(signal);
@@ -106,7 +93,9 @@ impl<'a> Supervisor<'a> {
             }
             self.keep_time();
             if let Some(exit) = &seen
-                && (!self.is_told() || self.clock == Clock::Killed || group::is_gone(self.command))
+                && (!self.clock.has_told()
+                    || self.clock == Clock::Killed
+                    || group::is_gone(self.command))
             {
                 return Ok(self.ended(exit));
             }
@@ -117,7 +106,7 @@ impl<'a> Supervisor<'a> {
     /// Ends what the command, which has ended, left behind in its group: asks it to, and kills it after the grace.
     pub fn clear(&mut self, signals: &mut Signals) {
         group::signal(self.command, Signal::TERM);
-        self.clock = Clock::Kill(Instant::now() + self.grace);
+        self.clock = Clock::kill_after(self.grace);
         while self.clock != Clock::Killed && !group::is_gone(self.command) {
             for signal in signals.take() {
                 self.hear(signal);
@@ -168,7 +157,7 @@ impl<'a> Supervisor<'a> {
         Ended {
             code: exit.exit_status(),
             signal,
-            timed_out: self.is_told(),
+            timed_out: self.clock.has_told(),
         }
     }
 
@@ -225,32 +214,14 @@ impl<'a> Supervisor<'a> {
         // Whoever continues this process is heard, and the command goes on too.
     }
 
-    /// Whether the command was told to end because its time was over.
-    fn is_told(&self) -> bool {
-        matches!(self.clock, Clock::Kill(_) | Clock::Killed)
-    }
-
     fn keep_time(&mut self) {
-        let now = Instant::now();
-        match self.clock {
-            Clock::Ask(at) if now >= at => {
-                group::signal(self.command, Signal::TERM);
-                self.clock = Clock::Kill(now + self.grace);
-            }
-            Clock::Kill(at) if now >= at => {
-                group::signal(self.command, Signal::KILL);
-                self.clock = Clock::Killed;
-            }
-            _ => {}
+        if let Some(signal) = self.clock.strike(self.grace) {
+            group::signal(self.command, signal);
         }
     }
 
     fn sleep(&mut self, signals: &Signals, has_exited: bool) -> io::Result<()> {
-        let until = match self.clock {
-            Clock::Ask(at) | Clock::Kill(at) => Some(at),
-            Clock::None | Clock::Killed => None,
-        };
-        let left = until.map(|at| at.saturating_duration_since(Instant::now()));
+        let left = self.clock.left();
         let look = has_exited.then_some(LOOK);
         let timeout = left.into_iter().chain(look).min();
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
