@@ -55,7 +55,11 @@ fn a_full_disk_at_the_end_is_put_up_with_and_then_told() {
     until("its command to end", || {
         stat(run.command, 0).as_deref() == Some("Z")
     });
-    kill(run.pid(), Signal::TERM);
+    // One that comes before its command's end is seen goes to the command.
+    until("its exit", || {
+        kill(run.pid(), Signal::TERM);
+        stat(run.pid(), 0).as_deref() == Some("Z")
+    });
     assert_eq!(run.wait().code(), Some(125));
     fs::remove_file(&filler).unwrap();
     assert_eq!(world.alive("b"), "no");
