@@ -3,9 +3,9 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use agentreg::model::{Agent, EndHow};
+use agentreg::model::{Agent, EndHow, TaskId};
 use agentreg::process::Target;
-use agentreg::store::Store;
+use agentreg::store::{AgentsWanted, Result, Store};
 
 /// How long after they were asked to end processes are killed, where nobody says.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -49,6 +49,23 @@ fn is_terminated(agent: &Agent) -> bool {
         .end
         .as_ref()
         .is_some_and(|end| end.how == EndHow::Terminated)
+}
+
+/// The agents of a task that were terminated and live on: whoever terminated them may have been killed before it
+/// signalled anybody.
+pub fn left_over(store: &dyn Store, task: &TaskId) -> Result<Vec<Agent>> {
+    let mut agents = store.view(task, AgentsWanted::Terminated)?.agents;
+    agents.retain(|agent| is_terminated(agent) && lives_on(store, agent));
+    Ok(agents)
+}
+
+/// A lease that is free says that everything is gone: then nothing is asked for by its number.
+fn lives_on(store: &dyn Store, agent: &Agent) -> bool {
+    if agent.leased {
+        let lease = store.lease(&agent.task, &agent.id);
+        return lease.is_ok_and(|lease| lease.held == Some(true));
+    }
+    target(store, agent).is_some_and(|target| target.lives())
 }
 
 /// What is to be signalled for an agent, if anything.

@@ -69,7 +69,8 @@ impl Guardian {
         if self.say(ALL_CLEAR).is_ok() {
             let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
             let timeout = Timespec::try_from(FAREWELL).ok();
-            let _ = rustix::event::poll(&mut fds, timeout.as_ref());
+            // Signals that arrive meanwhile do not make it shorter.
+            let _ = rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, timeout.as_ref()));
         }
         self.forget();
     }

@@ -7,9 +7,10 @@
 //! | `signals`, `terminal` | what a supervisor hears, and the terminal it shares with its command |
 //! | `start` | a command that runs only when all is written down |
 //! | `guardian` | who kills the command when its supervisor is killed |
-//! | `supervise` | from a command's start to its end |
+//! | `supervise`, `clock` | from a command's start to its end, and how long that may take |
 //! | `terminate` | ending what somebody else started |
 
+mod clock;
 mod group;
 mod guardian;
 mod identity;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, waitid};
 
+use super::clock::Clock;
 use super::group;
 use super::guardian::Guardian;
 use super::signals::Signals;
@@ -17,6 +18,9 @@ use super::terminal::{Terminal, is_orphaned, pass_on};
 const MOST_GUARDIANS: u32 = 8;
 /// How often a group that was told to end is looked at.
 const LOOK: Duration = Duration::from_millis(10);
+
+/// How long the system may take to end what was killed.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,19 +47,6 @@ pub struct Supervisor<'a> {
     wants_terminal: bool,
     clock: Clock,
     grace: Duration,
-}
-
-/// What the time asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Clock {
-    /// Nothing, for ever.
-    None,
-    /// To tell the command to end.
-    Ask(Instant),
-    /// It was told; to kill it.
-    Kill(Instant),
-    /// Nothing more: it was killed.
-    Killed,
 }
 
 impl<'a> Supervisor<'a> {
@@ -89,8 +80,7 @@ impl<'a> Supervisor<'a> {
     /// # Errors
     /// What the system says.
     pub fn wait(&mut self, signals: &mut Signals, timeout: Option<Duration>) -> io::Result<Ended> {
-        let over = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        self.clock = over.map_or(Clock::None, Clock::Ask);
+        self.clock = Clock::ask_after(timeout);
         loop {
             for signal in signals.take() {
                 self.hear(signal);
@@ -103,12 +93,31 @@ impl<'a> Supervisor<'a> {
             }
             self.keep_time();
             if let Some(exit) = &seen
-                && (!self.is_told() || self.clock == Clock::Killed || group::is_gone(self.command))
+                && (!self.clock.has_told()
+                    || self.clock == Clock::Killed
+                    || group::is_gone(self.command))
             {
                 return Ok(self.ended(exit));
             }
             self.sleep(signals, seen.is_some())?;
         }
+    }
+
+    /// Ends what the command, which has ended, left behind in its group: asks it to, and kills it after the grace.
+    pub fn clear(&mut self, signals: &mut Signals) {
+        group::signal(self.command, Signal::TERM);
+        self.clock = Clock::kill_after(self.grace);
+        while self.clock != Clock::Killed && !group::is_gone(self.command) {
+            for signal in signals.take() {
+                self.hear(signal);
+            }
+            self.keep_time();
+            if self.sleep(signals, true).is_err() {
+                break;
+            }
+        }
+        group::signal(self.command, Signal::KILL);
+        group::wait_gone(self.command, Instant::now() + FAREWELL);
     }
 
     /// Lets go of the command's number and the guardian: the end is recorded, or cannot be.
@@ -148,7 +157,7 @@ impl<'a> Supervisor<'a> {
         Ended {
             code: exit.exit_status(),
             signal,
-            timed_out: self.is_told(),
+            timed_out: self.clock.has_told(),
         }
     }
 
@@ -205,32 +214,14 @@ impl<'a> Supervisor<'a> {
         // Whoever continues this process is heard, and the command goes on too.
     }
 
-    /// Whether the command was told to end because its time was over.
-    fn is_told(&self) -> bool {
-        matches!(self.clock, Clock::Kill(_) | Clock::Killed)
-    }
-
     fn keep_time(&mut self) {
-        let now = Instant::now();
-        match self.clock {
-            Clock::Ask(at) if now >= at => {
-                group::signal(self.command, Signal::TERM);
-                self.clock = Clock::Kill(now + self.grace);
-            }
-            Clock::Kill(at) if now >= at => {
-                group::signal(self.command, Signal::KILL);
-                self.clock = Clock::Killed;
-            }
-            _ => {}
+        if let Some(signal) = self.clock.strike(self.grace) {
+            group::signal(self.command, signal);
         }
     }
 
     fn sleep(&mut self, signals: &Signals, has_exited: bool) -> io::Result<()> {
-        let until = match self.clock {
-            Clock::Ask(at) | Clock::Kill(at) => Some(at),
-            Clock::None | Clock::Killed => None,
-        };
-        let left = until.map(|at| at.saturating_duration_since(Instant::now()));
+        let left = self.clock.left();
         let look = has_exited.then_some(LOOK);
         let timeout = left.into_iter().chain(look).min();
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());

@@ -40,6 +40,11 @@ impl Target {
         })
     }
 
+    /// Whether it can be seen from here that it lives.
+    pub fn lives(&self) -> bool {
+        matches!(self.presence(), Ok(Presence::There))
+    }
+
     /// Asks it to end. False if it is gone already; whoever is in another pid namespace or on another host is refused.
     ///
     /// # Errors

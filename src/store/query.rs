@@ -22,6 +22,8 @@ pub enum AgentsWanted<'a> {
     None,
     /// The active ones, and so many of those that ended last.
     ActiveAndLast(usize),
+    /// Those that ended as terminated.
+    Terminated,
     /// Every one.
     All,
     /// These; an unknown one is `not_found`.

@@ -4,7 +4,9 @@ mod alive;
 mod detach;
 mod ends;
 mod examples;
+mod full;
 mod guardian;
+mod hangup;
 mod killed;
 mod reap;
 mod slots;
@@ -40,6 +42,12 @@ impl World {
     fn new() -> Self {
         let env = Env::new();
         env.task(TASK);
+        Self { env }
+    }
+
+    /// The same once more, in memory, to be changed on its own.
+    fn copy_of(other: &Self) -> Self {
+        let env = Env::copy_of(other.env.root());
         Self { env }
     }
 
@@ -206,6 +214,17 @@ fn group(id: i32) -> Vec<i32> {
 /// The living children of a process.
 fn children(parent: i32) -> Vec<i32> {
     processes(|pid| stat(pid, 1) == Some(parent.to_string()))
+}
+
+/// The processes that live and belong to this home.
+fn of_home(env: &Env) -> Vec<i32> {
+    let variable = format!("AGENTREG_HOME={}\0", env.home().display());
+    processes(|pid| {
+        fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| {
+            let mut parts = environ.windows(variable.len());
+            parts.any(|part| part == variable.as_bytes())
+        })
+    })
 }
 
 /// Looks until it is so; how long that took.

@@ -81,15 +81,19 @@ impl Job<'_> {
         };
         let end = record::end_of(&ended, self.timeout, self.require_report);
         let recorded = record::record(self.store, &self.agent, &end, signals);
+        if recorded.as_ref().is_ok_and(|done| done.terminated) {
+            // Whoever terminated it may have been killed before all were gone.
+            supervisor.clear(signals);
+        }
         supervisor.dismiss();
         if let Some(tee) = tee {
             tee.finish();
         }
         Ok(match recorded {
-            Ok(warning) => Conclusion {
+            Ok(done) => Conclusion {
                 ended,
                 unrecorded: None,
-                warning,
+                warning: done.warning,
             },
             Err(failure) => Conclusion {
                 ended,

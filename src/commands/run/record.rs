@@ -61,20 +61,32 @@ pub fn not_run(code: u8, reason: &str) -> Ending {
     }
 }
 
-/// Records the end; gives what a person should know of it. A full disk or a lock that is not free is tried again for a
+/// What came of recording an end.
+pub struct Recorded {
+    /// What a person should know of it.
+    pub warning: Option<String>,
+    /// Somebody terminated the agent meanwhile.
+    pub terminated: bool,
+}
+
+/// Records the end. A full disk or a lock that is not free is tried again for a
 /// while, unless a signal says that it is enough.
 pub fn record(
     store: &dyn Store,
     agent: &Agent,
     ending: &Ending,
     signals: &mut Signals,
-) -> Result<Option<String>, Failure> {
+) -> Result<Recorded, Failure> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let error = match store.end(&agent.task, &agent.id, ending.status, &ending.end) {
             Ok(done) => {
                 let warning = done.warning.map(|error| error.to_string());
-                return Ok(warning.or_else(|| unreported(ending, done.changed, agent)));
+                let end = done.value.end.as_ref();
+                return Ok(Recorded {
+                    warning: warning.or_else(|| unreported(ending, done.changed, agent)),
+                    terminated: end.is_some_and(|end| end.how == EndHow::Terminated),
+                });
             }
             Err(error) => error,
         };

@@ -1,5 +1,7 @@
 //! `task close`: a task takes no more agents.
 
+use agentreg::model::Agent;
+
 use crate::cli::CloseArgs;
 use crate::commands::context::Context;
 use crate::commands::{Outcome, stop};
@@ -22,6 +24,19 @@ pub fn run(args: &CloseArgs, context: &Context) -> Outcome {
             (true, n) => format!("task {task} closed, {n} agents terminated"),
         }])
     };
-    let warnings = stop::all(store, terminated, stop::GRACE);
-    Ok(answer.warn(done.warning.as_ref()).warn_of(warnings))
+    let mut doomed = terminated.clone();
+    let mut unseen = None;
+    if args.force {
+        // Also those of an earlier call, and of a task that is closed already: a repetition finishes what was killed.
+        match stop::left_over(store, &task) {
+            Ok(left) => {
+                let is_old = |agent: &Agent| terminated.iter().all(|new| new.id != agent.id);
+                doomed.extend(left.into_iter().filter(is_old));
+            }
+            Err(error) => unseen = Some(error),
+        }
+    }
+    let warnings = stop::all(store, &doomed, stop::GRACE);
+    let answer = answer.warn(done.warning.as_ref()).warn(unseen.as_ref());
+    Ok(answer.warn_of(warnings))
 }

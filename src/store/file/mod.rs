@@ -9,7 +9,7 @@
 //! | `commit`, `rotate` | the protocol: one journal line commits a change to both |
 //! | `agents`, `tasks`, `findings`, `import` | the operations that write |
 //! | `lease` | what an agent's supervisor holds |
-//! | `read`, `events`, `find` | the operations that only read |
+//! | `read`, `ended`, `events`, `find` | the operations that only read |
 //! | `watch`, `follow` | waiting for a change, reading on |
 //! | `check`, `proof` | `doctor`, and that locks hold |
 
@@ -18,6 +18,7 @@ mod check;
 mod commit;
 mod dir;
 mod document;
+mod ended;
 mod events;
 mod find;
 mod findings;

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use super::FileStore;
 use super::dir::Access;
+use super::ended;
 use super::find::task_ids;
 use super::home::Home;
 use super::jsonl::{Backward, newer};
-use super::line::{AgentLine, Bad, Commit, Mark, decode, decode_checked};
+use super::line::{AgentLine, Bad, Commit, Mark, decode};
 use super::task::{Folder, JOURNAL as TASK_JOURNAL, TaskDir};
 use crate::model::{
-    Agent, AgentId, Report, SeveritySums, Task, TaskId, TaskState, TaskStatus, Totals,
+    Agent, AgentId, Report, SeveritySums, Status, Task, TaskId, TaskState, TaskStatus, Totals,
 };
 use crate::store::{AgentsWanted, Error, ReportQuery, Result, Scope, TaskView};
 
@@ -166,13 +167,21 @@ impl Agents<'_> {
                 sort(&mut agents);
                 Ok(agents)
             }
-            AgentsWanted::ActiveAndLast(ended) => {
+            AgentsWanted::ActiveAndLast(limit) => {
                 let mut agents = self.in_folder(Folder::Active)?;
                 agents.retain(|agent| agent.status.is_active());
-                for id in self.last_to_end(ended, pending)? {
+                for id in ended::last(self.task, pending, limit)? {
                     agents.push(self.one(&id)?);
                 }
                 sort(&mut agents);
+                Ok(agents)
+            }
+            AgentsWanted::Terminated => {
+                let mut agents = match ended::terminated(self.task, pending)? {
+                    Some(ids) => ids.iter().map(|id| self.one(id)).collect::<Result<_>>()?,
+                    None => self.wanted(AgentsWanted::All, pending)?,
+                };
+                agents.retain(|agent| agent.status == Status::Terminated);
                 Ok(agents)
             }
         }
@@ -199,36 +208,6 @@ impl Agents<'_> {
             agents.extend(self.pending.cloned());
         }
         Ok(agents)
-    }
-
-    /// The agents that ended last, by the task's journal: its price is what is shown, not what the task ever had.
-    fn last_to_end(&self, limit: usize, pending: Option<&Commit>) -> Result<Vec<AgentId>> {
-        let mut found = Vec::new();
-        let mut seen = HashSet::new();
-        let mut take = |mark: Mark| {
-            let ended = mark.change.ends_agent().then_some(mark.agent).flatten();
-            for id in ended.into_iter().chain(mark.recent) {
-                if found.len() < limit && seen.insert(id.clone()) {
-                    found.push(id);
-                }
-            }
-            found.len() < limit
-        };
-        let mut wants_more = pending.is_none_or(|commit| take(commit.mark()));
-        let path = self.task.dir.at(TASK_JOURNAL);
-        let file = self.task.dir.need_file(TASK_JOURNAL, Access::Read)?;
-        let mut lines = Backward::new(&file, &path)?;
-        while wants_more && limit > 0 {
-            let Some(line) = lines.next_line()? else {
-                break;
-            };
-            match decode_checked(line) {
-                Ok(mark) => wants_more = take(mark),
-                Err(Bad::Newer(schema)) => return Err(newer(&path, schema)),
-                Err(Bad::Garbage(_)) => {}
-            }
-        }
-        Ok(found)
     }
 }
 

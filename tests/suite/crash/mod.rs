@@ -18,7 +18,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Goes through `items` with two threads; the system calls leave most of the time to the other.
-fn two_at_a_time<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
+pub fn two_at_a_time<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..2 {

@@ -1,118 +1,153 @@
-//! `run` is killed before each of its system calls in turn: its command is gone within a second, nothing holds the lease,
-//! and the next call puts the counts right.
+//! `run` is killed before each of its system calls in turn: no process of it lives on that is not watched over, nothing
+//! holds the lease of one that is gone, and the next call puts the counts right.
 
-use std::cell::Cell;
-use std::collections::HashMap;
-use std::fs;
-use std::process::Command;
+mod ending;
+mod strace;
+mod tracer;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{processes, until};
-use crate::env::{BINARY, Env};
+use serde_json::Value;
 
-/// What changes nothing that anybody could see.
-const NOISE: [&str; 8] = [
-    "brk",
-    "mmap",
-    "munmap",
-    "mprotect",
-    "madvise",
-    "clock_gettime",
-    "sigaltstack",
-    "rt_sigprocmask",
-];
+use super::{of_home, until};
+use crate::crash::two_at_a_time;
+use crate::env::Env;
 
-/// A command with a child, both of which outlive their shell unless they are killed.
-const RUN: [&str; 9] = [
-    "run",
-    "--task",
-    "T",
-    "--id",
-    "a",
+/// A command that leaves word that it began, and ends the child it has before it ends: wherever it is cut off, the child
+/// lives on unless somebody kills it.
+const COMMAND: [&str; 4] = [
     "--",
     "sh",
     "-c",
-    "sleep 0.02 & wait; exit 3",
+    "echo > began; sleep 1000 & sleep 0.02; kill $!; exit 3",
 ];
 
-fn strace(env: &Env, options: &[&str]) -> Command {
-    let mut command = Command::new("strace");
-    // Without -f: the supervisor alone is traced, neither its guardian nor its command.
-    env.prepare(&mut command)
-        .args(["-qq"])
-        .args(options)
-        .arg(BINARY)
-        .args(RUN);
-    command
+/// What runs it for the agent `a`, with these options.
+fn run<'a>(options: &[&'a str]) -> Vec<&'a str> {
+    [&["run", "--task", "T", "--id", "a"], options, &COMMAND].concat()
 }
 
-/// The names of the system calls from the first that names the home on, each with its number among those of its name.
-fn sites(env: &Env) -> Vec<(String, usize)> {
-    let log = env.root().join("strace");
-    let ran = strace(env, &["-y", "-o", log.to_str().unwrap()]).status();
-    assert_eq!(ran.unwrap().code(), Some(3));
-    let text = fs::read_to_string(&log).unwrap();
-    let home = env.home();
-    let mut counted = HashMap::<String, usize>::new();
-    let mut has_begun = false;
-    let mut found = Vec::new();
-    for line in text.lines() {
-        let Some((name, _)) = line.split_once('(') else {
-            continue;
-        };
-        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            continue;
-        }
-        let nth = counted.entry(name.to_owned()).or_default();
-        *nth += 1;
-        has_begun |= line.contains(home.to_str().unwrap());
-        if has_begun && !NOISE.contains(&name) {
-            found.push((name.to_owned(), *nth));
-        }
-    }
-    found
+fn registry() -> Env {
+    let env = Env::in_memory();
+    env.task("T");
+    env
 }
 
-/// The processes that live and belong to this home.
-fn of_home(env: &Env) -> Vec<i32> {
-    let variable = format!("AGENTREG_HOME={}\0", env.home().display());
-    processes(|pid| {
-        fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| {
-            let mut parts = environ.windows(variable.len());
-            parts.any(|part| part == variable.as_bytes())
-        })
-    })
+/// How the agent ended, when everything of it is gone and who is dead is reaped; nothing if it never was.
+#[track_caller]
+fn end_of_all(env: &Env, at: &str) -> Value {
+    let took = until("the end of its processes", || of_home(env).is_empty());
+    assert!(took < Duration::from_secs(1), "{at}: {took:?}");
+    // A process that exits loses its environment before its files.
+    let took = until("no agent to be active", || {
+        env.ok(&["reap", "-q"]);
+        env.counts("T").0[1] == 0
+    });
+    assert!(took < Duration::from_secs(1), "{at}: {took:?}");
+    env.is_healthy();
+    let (task, totals) = env.counts("T");
+    assert_eq!(task, totals, "{at}");
+    assert!(task[0] <= 1, "{at}: {task:?}");
+    let end = env.json(&["status", "T", "--all"])["agents"][0]["end"].clone();
+    env.ok(&["run", "--task", "T", "--id", "b", "--", "true"]);
+    end
+}
+
+fn began(env: &Env) -> bool {
+    env.root().join("began").exists()
 }
 
 #[test]
 fn run_survives_death_at_every_step() {
-    let registry = Env::in_memory();
-    registry.task("T");
-    let sites = sites(&Env::copy_of(registry.root()));
-    let reaped = Cell::new(0);
-    for (name, nth) in &sites {
-        let at = format!("killed at {name} #{nth}");
+    let registry = registry();
+    let args = run(&[]);
+    let sites = strace::sites(&Env::copy_of(registry.root()), &args);
+    let reaped = AtomicUsize::new(0);
+    two_at_a_time(&sites, |site| {
+        let at = format!("killed at {site:?}");
         let env = Env::copy_of(registry.root());
-        let inject = format!("inject={name}:signal=KILL:when={nth}");
-        let log = env.root().join("strace");
-        let ran = strace(&env, &["-o", log.to_str().unwrap(), "-e", &inject]).output();
-        let code = ran.unwrap().status.code();
+        let code = strace::kill_at(&env, &args, site).status.code();
         // Where it waits for its command, how often depends on the hour: then it may end before.
         assert!(code.is_none() || code == Some(3), "{at}: {code:?}");
-        let took = until("the end of its processes", || of_home(&env).is_empty());
-        assert!(took < Duration::from_secs(1), "{at}: {took:?}");
-        // A process that exits loses its environment before its files.
-        let took = until("no agent to be active", || {
-            reaped.set(reaped.get() + env.ok(&["reap", "-q"]).lines().count());
-            env.counts("T").0[1] == 0
-        });
-        assert!(took < Duration::from_secs(1), "{at}: {took:?}");
-        env.is_healthy();
-        let (task, totals) = env.counts("T");
-        assert_eq!(task, totals, "{at}");
-        assert!(task[0] <= 1, "{at}: {task:?}");
-        env.ok(&["run", "--task", "T", "--id", "b", "--", "true"]);
-    }
-    println!("{} deaths, {} of them reaped", sites.len(), reaped.get());
-    assert!(reaped.get() > 10);
+        let end = end_of_all(&env, &at);
+        reaped.fetch_add(usize::from(end["how"] == "reaped"), Ordering::Relaxed);
+    });
+    let reaped = reaped.into_inner();
+    println!("{} deaths, {reaped} of them reaped", sites.len());
+    assert!(reaped > 10);
+}
+
+#[test]
+fn the_caller_of_a_detached_run_survives_death_at_every_step() {
+    let registry = registry();
+    let args = run(&["--detach"]);
+    let sites = strace::sites(&Env::copy_of(registry.root()), &args);
+    let (reaped, went_on) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    two_at_a_time(&sites, |site| {
+        let at = format!("killed at {site:?}");
+        let env = Env::copy_of(registry.root());
+        let code = strace::kill_at(&env, &args, site).status.code();
+        assert_eq!(code, None, "{at}");
+        let end = end_of_all(&env, &at);
+        // Its supervisor, once there, needs no caller.
+        match end["how"].as_str() {
+            Some("exit") => {
+                assert_eq!((&end["code"], began(&env)), (&3.into(), true), "{at}");
+                went_on.fetch_add(1, Ordering::Relaxed);
+            }
+            Some("reaped") => {
+                assert!(!began(&env), "{at}: its command ran");
+                reaped.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => assert!(end.is_null() && !began(&env), "{at}: {end}"),
+        }
+    });
+    let (reaped, went_on) = (reaped.into_inner(), went_on.into_inner());
+    println!(
+        "{} deaths, {reaped} of them reaped, {went_on} runs went on",
+        sites.len()
+    );
+    assert!(reaped > 10 && went_on > 10);
+}
+
+#[test]
+fn the_supervisor_of_a_detached_run_survives_death_at_every_step() {
+    let registry = registry();
+    let args = run(&["--detach"]);
+    let whole = tracer::follow(&Env::copy_of(registry.root()), &args, None);
+    assert!(whole.caller.status.success() && !whole.killed);
+    let sites: Vec<usize> = (1..=whole.calls.len()).collect();
+    let (told, reaped) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    two_at_a_time(&sites, |&nth| {
+        let env = Env::copy_of(registry.root());
+        let followed = tracer::follow(&env, &args, Some(nth));
+        let call = followed.calls.last();
+        let at = format!("killed at its system call {nth}, number {call:?}");
+        let end = end_of_all(&env, &at);
+        match followed.caller.status.code() {
+            // It had answered, so the command was executed, but may have had no time to do anything.
+            Some(0) if end["how"] == "reaped" => {
+                assert!(followed.killed, "{at}");
+                reaped.fetch_add(1, Ordering::Relaxed);
+            }
+            Some(0) => {
+                assert_eq!((&end["how"], &end["code"]), (&"exit".into(), &3.into()));
+                assert!(began(&env), "{at}");
+            }
+            // The caller hears of the death and records it.
+            Some(125) => {
+                assert_eq!((&end["how"], &end["code"]), (&"exit".into(), &125.into()));
+                assert!(followed.killed, "{at}");
+                told.fetch_add(1, Ordering::Relaxed);
+            }
+            code => panic!("{at}: the caller exits with {code:?}"),
+        }
+    });
+    let (told, reaped) = (told.into_inner(), reaped.into_inner());
+    println!(
+        "{} deaths, {told} told by the caller, {reaped} reaped",
+        sites.len()
+    );
+    assert!(told > 10 && reaped > 10);
 }

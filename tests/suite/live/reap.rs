@@ -1,74 +1,117 @@
 //! `reap` ends exactly those that are dead.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use jiff::Timestamp;
 use rustix::process::Signal;
 
-use super::{World, kill, until};
+use super::{TASK, World, kill, until, word};
+
+/// What is done to an agent.
+#[derive(Clone, Copy, PartialEq)]
+enum Fate {
+    /// Its `run` is killed, which nobody but a reaper can record.
+    Reaped,
+    /// Its command is killed, which its `run` records.
+    Recorded,
+    /// Nothing.
+    Spared,
+}
+
+/// Numbers that are the same each time, and in no order.
+fn shuffled(length: usize) -> Vec<usize> {
+    let mut numbers: Vec<_> = (0..length).collect();
+    numbers.sort_by_key(|n| (n + 1) * 2_654_435_761 % 1_000_003);
+    numbers
+}
 
 #[test]
 fn while_agents_are_killed_at_random_four_reapers_touch_no_living_one() {
     const AGENTS: usize = 100;
+    const WAVE: usize = 6;
     let world = World::new();
     let mut runs: Vec<_> = (0..AGENTS)
         .map(|n| world.started(&format!("a{n}"), &[], "exec sleep 1000"))
         .collect();
+    // Who has no entry was spared.
+    let mut killed = BTreeMap::new();
     let over = AtomicBool::new(false);
     let reaped = std::thread::scope(|scope| {
-        let reapers: Vec<_> = (0..4)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut reaped = Vec::new();
-                    while !over.load(Ordering::Relaxed) {
-                        let told = world.env.ok(&["reap", "-q"]);
-                        reaped.extend(told.lines().map(str::to_owned));
-                    }
-                    reaped
-                })
-            })
-            .collect();
-        // A fixed shuffle: every other of a walk through all.
-        let killed: BTreeSet<String> = (0..AGENTS / 2)
-            .map(|n| {
-                let at = n * 37 % AGENTS;
-                kill(runs[at].pid(), Signal::KILL);
-                format!("a{at}")
-            })
-            .collect();
+        let reaper = || {
+            let mut reaped = Vec::new();
+            while !over.load(Ordering::Relaxed) {
+                let told = world.env.ok(&["reap", "-q"]);
+                reaped.extend(told.lines().map(str::to_owned));
+            }
+            reaped
+        };
+        let reapers: Vec<_> = (0..4).map(|_| scope.spawn(reaper)).collect();
+        for (wave, agents) in shuffled(AGENTS)[..72].chunks(WAVE).enumerate() {
+            for (nth, &at) in agents.iter().enumerate() {
+                let (pid, fate) = match nth % 3 {
+                    0 => (runs[at].command, Fate::Recorded),
+                    _ => (runs[at].pid(), Fate::Reaped),
+                };
+                killed.insert(format!("a{at}"), (fate, Timestamp::now()));
+                kill(pid, Signal::KILL);
+            }
+            // Others come meanwhile, and are looked at by all reapers as soon as they are there.
+            runs.push(world.started(&format!("new{wave}"), &[], "exec sleep 1000"));
+            // The next die while these are being reaped, not long after.
+            until("the last wave to be reaped", || {
+                world.env.counts(TASK).0[3] >= (wave * WAVE) as u64
+            });
+        }
         until("all dead to be reaped", || {
-            world.env.counts("T").0 == [100, 50, 0, 50, 0]
+            world.env.counts(TASK).0 == [112, 40, 0, 72, 0]
         });
         over.store(true, Ordering::Relaxed);
-        let mut all: Vec<_> = reapers
-            .into_iter()
-            .flat_map(|reaper| reaper.join().unwrap())
-            .collect();
-        all.sort();
-        assert_eq!(all, killed.into_iter().collect::<Vec<_>>(), "each once");
-        all
+        let told = reapers.into_iter().map(|reaper| reaper.join().unwrap());
+        told.collect::<Vec<_>>().concat()
     });
-    for n in 0..AGENTS {
-        let id = format!("a{n}");
-        let is_reaped = reaped.binary_search(&id).is_ok();
-        let (status, end) = world.end(&id);
-        if is_reaped {
-            assert_eq!((status.as_str(), &end["how"]), ("failed", &"reaped".into()));
-        } else {
-            assert_eq!(world.alive(&id), "yes", "{id}");
-        }
-    }
+    let reaped: Vec<_> = sorted(reaped);
+    let of_fate = |fate| {
+        let ids = killed.iter().filter(|(_, (is, _))| *is == fate);
+        ids.map(|(id, _)| id.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(reaped, of_fate(Fate::Reaped), "each of them once");
     let events = world.env.json(&["events"]);
     let failed = events["events"].as_array().unwrap().iter();
-    assert_eq!(
-        failed.filter(|event| event["change"] == "failed").count(),
-        50
-    );
-    world.env.ok(&["task", "close", "T", "--force"]);
+    let failed = failed.filter(|event| event["change"] == "failed");
+    let failed = sorted(failed.map(|event| word(&event["agent"])).collect());
+    assert_eq!(failed, killed.keys().cloned().collect::<Vec<_>>(), "once");
+    let status = world.env.json(&["status", TASK, "--all"]);
+    for agent in status["agents"].as_array().unwrap() {
+        let id = word(&agent["id"]);
+        let spared = (Fate::Spared, Timestamp::MAX);
+        let (fate, at) = killed.get(&id).copied().unwrap_or(spared);
+        let how = match fate {
+            Fate::Reaped => "reaped",
+            Fate::Recorded => "signal",
+            Fate::Spared => {
+                assert_eq!(agent["alive"], "yes", "{id}");
+                continue;
+            }
+        };
+        assert_eq!(agent["end"]["how"], how, "{id}");
+        let ended: Timestamp = word(&agent["ended_at"]).parse().unwrap();
+        // The registry's times are whole microseconds.
+        assert!(
+            ended.as_microsecond() >= at.as_microsecond(),
+            "{id} ended before it died"
+        );
+    }
+    world.env.ok(&["task", "close", TASK, "--force"]);
     for run in &mut runs {
         run.wait();
     }
     world.env.is_healthy();
+}
+
+fn sorted(mut ids: Vec<String>) -> Vec<String> {
+    ids.sort();
+    ids
 }
 
 #[test]

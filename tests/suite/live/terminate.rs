@@ -1,7 +1,11 @@
 //! `terminate` and `task close --force` end processes too.
 
+use std::fs;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use super::{World, code_and_signal, group};
 
@@ -71,42 +75,174 @@ fn an_agent_that_has_ended_stays_as_it_is() {
     world.env.fails(3, &["terminate", "nobody", "--task", "T"]);
 }
 
+/// Makes a call that is killed before its `nth` signal.
+fn killed_at_signal(world: &World, nth: usize, args: &[&str]) {
+    let mut strace = Command::new("strace");
+    let inject = format!("inject=kill:signal=KILL:when={nth}");
+    let ran = world
+        .env
+        .prepare(&mut strace)
+        .args(["-qq", "-e", &inject, "agentreg"])
+        .args(args)
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), None, "{ran:?}");
+}
+
 #[test]
 fn a_call_that_was_killed_before_it_signalled_can_be_made_again() {
     let world = World::new();
     let mut run = world.started("a", &[], "exec sleep 1000");
-    // From here on the registry has it that the agent ended; its process was not signalled.
-    let mut strace = Command::new("strace");
-    world
-        .env
-        .prepare(&mut strace)
-        .args(["-qq", "-e", "inject=kill:signal=KILL:when=1", "agentreg"])
-        .args(["terminate", "a", "--task", "T"]);
-    match strace.output() {
-        Ok(ran) if ran.status.code().is_none() || ran.status.code() == Some(137) => {}
-        other => {
-            eprintln!("skipped: strace cannot be used here: {other:?}");
-            return;
-        }
-    }
+    killed_at_signal(&world, 1, &["terminate", "a", "--task", "T"]);
     assert_eq!(world.end("a").0, "terminated");
+    assert!(!group(run.command).is_empty());
     world.env.ok(&["terminate", "a", "--task", "T"]);
     assert_eq!(group(run.command), [0; 0]);
     run.wait();
 }
 
 #[test]
-fn closing_a_task_by_force_ends_all_its_processes() {
+fn where_nobody_is_left_to_kill_those_who_do_not_hear_run_does() {
     let world = World::new();
-    let mut runs: Vec<_> = ["a", "b", "c"]
+    let script = "(trap '' TERM; exec sleep 1000) & exec sleep 1000";
+    let mut run = world.started("a", &["--grace", "100ms"], script);
+    // It looks for the command, asks its group to end, wakes those that are stopped, and dies.
+    killed_at_signal(&world, 4, &["terminate", "a", "--task", "T"]);
+    assert_eq!(code_and_signal(run.wait()), (None, Some(15)));
+    assert_eq!(group(run.command), [0; 0]);
+    assert!(world.lease_is_free("a"));
+}
+
+#[test]
+fn a_run_whose_agent_is_terminated_is_gone_promptly() {
+    let world = World::new();
+    let mut run = world.started("a", &[], "sleep 1000 & exec sleep 1000");
+    world.env.ok(&["terminate", "a", "--task", "T"]);
+    let pid = run.pid();
+    let took = super::until("its exit", || {
+        super::stat(pid, 0).as_deref() == Some("Z") && world.lease_is_free("a")
+    });
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    run.wait();
+    assert_eq!(super::of_home(&world.env), [0; 0]);
+}
+
+#[test]
+fn closing_a_task_by_force_leaves_no_process_of_twenty_runs() {
+    let world = World::new();
+    let ids: Vec<String> = (0..20).map(|n| format!("a{n}")).collect();
+    let mut runs: Vec<_> = ids
         .iter()
-        .map(|id| world.started(id, &[], "exec sleep 1000"))
+        .map(|id| world.started(id, &[], "sleep 1000 & exec sleep 1000"))
         .collect();
     world.env.ok(&["task", "close", "T", "--force"]);
     for run in &mut runs {
         assert_eq!(group(run.command), [0; 0]);
         assert_eq!(code_and_signal(run.wait()), (None, Some(15)));
     }
+    let took = super::until("the end of all", || super::of_home(&world.env).is_empty());
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    for id in &ids {
+        let (status, end) = world.end(id);
+        let both = (status.as_str(), &end["how"]);
+        assert_eq!(both, ("terminated", &"terminated".into()), "{id}");
+    }
+    assert_eq!(world.env.counts("T").0, [20, 0, 0, 0, 20]);
+    world.env.is_healthy();
+}
+
+#[test]
+fn a_forced_close_ends_what_earlier_calls_recorded_and_did_not_signal() {
+    let world = World::new();
+    let mut run = world.started("a", &[], "exec sleep 1000");
+    let mut named = Command::new("sleep").arg("1000").spawn().unwrap();
+    let pid = named.id().to_string();
+    world.env.ok(&[
+        "register", "--task", "T", "--type", "x", "--id", "b", "--pid", &pid,
+    ]);
+    let mut other = Command::new("sleep").arg("1000").spawn().unwrap();
+    let other_pid = other.id().to_string();
+    world.env.ok(&[
+        "register", "--task", "T", "--type", "x", "--id", "c", "--pid", &other_pid,
+    ]);
+    // One says itself that it was ended: nobody signals it.
+    let report = [
+        "progress",
+        "--task",
+        "T",
+        "--agent",
+        "c",
+        "-s",
+        "terminated",
+    ];
+    world.env.ok(&report);
+    killed_at_signal(&world, 1, &["task", "close", "T", "--force"]);
+    // Closed already; without --force nobody is asked to end.
+    world.env.ok(&["task", "close", "T"]);
+    assert!(!group(run.command).is_empty());
+    let told = world.env.ok(&["task", "close", "T", "--force"]);
+    assert!(told.contains("closed already"), "{told}");
+    assert_eq!(code_and_signal(run.wait()), (None, Some(15)));
+    assert_eq!(code_and_signal(named.wait().unwrap()), (None, Some(15)));
+    assert_eq!(other.try_wait().unwrap(), None);
+    other.kill().unwrap();
+    other.wait().unwrap();
     assert_eq!(world.env.counts("T").0, [3, 0, 0, 0, 3]);
     world.env.is_healthy();
+}
+
+#[test]
+fn a_repeated_close_finds_them_also_among_agents_that_were_imported() {
+    let world = World::new();
+    let old = world.env.root().join("old/TASK-1");
+    fs::create_dir_all(&old).unwrap();
+    let registry = r#"{"task_description": "x", "created_at": "2025-01-01T10:00:00", "agents": [
+        {"id": "ended", "type": "t", "status": "terminated", "started_at": "2025-01-01T10:00:00"}]}"#;
+    fs::write(old.join("AGENT_REGISTRY.json"), registry).unwrap();
+    world.env.ok(&["import", "old"]);
+    let mut run = world
+        .env
+        .command(&["run", "--task", "TASK-1", "--", "sleep", "1000"])
+        .spawn()
+        .unwrap();
+    let close = ["task", "close", "TASK-1", "--force"];
+    super::until("its agent", || world.env.counts("TASK-1").0[1] == 1);
+    killed_at_signal(&world, 1, &close);
+    assert_eq!(world.env.counts("TASK-1").0, [2, 0, 0, 0, 2]);
+    world.env.ok(&close);
+    run.wait().unwrap();
+    assert_eq!(super::of_home(&world.env), [0; 0]);
+    world.env.is_healthy();
+}
+
+#[test]
+fn a_repeated_close_signals_nobody_who_has_another_ones_number() {
+    let world = World::new();
+    let mut run = world.started("a", &[], "exec sleep 1000");
+    let close = ["task", "close", "T", "--force"];
+    killed_at_signal(&world, 1, &close);
+    let mut other = Command::new("sleep")
+        .arg("1000")
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    let lease = world.env.home().join("closed/T/leases/a");
+    let note = fs::read_to_string(&lease).unwrap();
+    let process: Value = serde_json::from_str(&note).unwrap();
+    let mut of_another = process.clone();
+    of_another["pid"] = other.id().into();
+    let mut of_another_boot = process.clone();
+    of_another_boot["process"]["boot"] = "another".into();
+    for changed in [of_another, of_another_boot] {
+        assert_ne!(changed, process);
+        fs::write(&lease, format!("{changed}\n")).unwrap();
+        world.env.ok(&close);
+        assert!(!group(run.command).is_empty());
+        assert_eq!(other.try_wait().unwrap(), None);
+    }
+    fs::write(&lease, note).unwrap();
+    world.env.ok(&close);
+    assert_eq!(code_and_signal(run.wait()), (None, Some(15)));
+    other.kill().unwrap();
+    other.wait().unwrap();
 }
