@@ -10,7 +10,7 @@ pub fn flow(items: impl IntoIterator<Item = Line>, terminal: &Terminal) -> Vec<L
     for item in items {
         match lines.last_mut() {
             Some(line) if !terminal.tty || line.width() + 3 + item.width() <= terminal.width => {
-                *line = std::mem::take(line).styled(style::DIM, " · ").then(item);
+                *line = std::mem::take(line).styled(style::DIM, " · ").then(&item);
             }
             _ => lines.push(item),
         }

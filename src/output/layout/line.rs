@@ -10,7 +10,9 @@ use crate::output::{Terminal, escape, style};
 /// One line. Every text is escaped as it comes in: there is no other way into the output.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Line {
-    pieces: Vec<(Style, String)>,
+    text: String,
+    /// The pieces of the text: each one's style, and where in the text it ends.
+    pieces: Vec<(Style, usize)>,
     width: usize,
 }
 
@@ -30,26 +32,42 @@ impl Line {
     #[must_use]
     pub fn styled(mut self, style: Style, text: impl AsRef<str>) -> Self {
         let text = escape(text.as_ref());
-        if !text.is_empty() {
-            self.width += width(&text);
-            self.pieces.push((style, text.into_owned()));
-        }
+        self.push(style, &text, width(&text));
         self
+    }
+
+    fn push(&mut self, style: Style, text: &str, width: usize) {
+        if !text.is_empty() {
+            self.text.push_str(text);
+            self.width += width;
+            match self.pieces.last_mut() {
+                Some((last, end)) if *last == style => *end = self.text.len(),
+                _ => self.pieces.push((style, self.text.len())),
+            }
+        }
     }
 
     /// This line with another after it.
     #[must_use]
-    pub fn then(mut self, other: Self) -> Self {
+    pub fn then(mut self, other: &Self) -> Self {
+        let before = self.text.len();
+        self.text.push_str(&other.text);
         self.width += other.width;
-        self.pieces.extend(other.pieces);
+        let pieces = other.pieces.iter();
+        self.pieces
+            .extend(pieces.map(|(style, end)| (*style, before + end)));
         self
     }
 
     /// This line with blanks up to the column `to`.
     #[must_use]
-    pub fn pad(self, to: usize) -> Self {
-        let blanks = to.saturating_sub(self.width);
-        self.plain(" ".repeat(blanks))
+    pub fn pad(mut self, to: usize) -> Self {
+        const BLANKS: &str = "                                                                ";
+        while self.width < to {
+            let blanks = BLANKS.len().min(to - self.width);
+            self.push(style::PLAIN, &BLANKS[..blanks], blanks);
+        }
+        self
     }
 
     /// This line, what has no style of its own in `style`.
@@ -70,13 +88,13 @@ impl Line {
 
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.text.is_empty()
     }
 
     /// Its text without styles.
     #[cfg(test)]
     pub fn text(&self) -> String {
-        self.pieces.iter().map(|(_, text)| text.as_str()).collect()
+        self.text.clone()
     }
 
     /// This line, if it is wider than `most` cut and ended with `…`.
@@ -89,37 +107,46 @@ impl Line {
             return Self::new();
         };
         let mut short = Self::new();
-        for (style, text) in self.pieces {
+        for (style, text) in self.styled_texts() {
             let left = room - short.width;
-            if width(&text) > left {
-                let kept = front(&text, left).trim_end();
+            if width(text) > left {
+                let kept = front(text, left).trim_end();
                 return short.styled(style, format!("{kept}…"));
             }
-            short = short.styled(style, text);
+            short.push(style, text, width(text));
         }
         short
     }
 
+    fn styled_texts(&self) -> impl Iterator<Item = (Style, &str)> {
+        let mut begin = 0;
+        self.pieces.iter().map(move |&(style, end)| {
+            let text = &self.text[begin..end];
+            begin = end;
+            (style, text)
+        })
+    }
+
     /// Writes it and ends it; on a terminal cut to its width. No blanks at its end.
     pub fn write(self, out: &mut String, terminal: &Terminal) {
-        let mut line = if terminal.tty {
+        let line = if terminal.tty {
             self.cut(terminal.width)
         } else {
             self
         };
-        while let Some((_, last)) = line.pieces.last_mut() {
-            last.truncate(last.trim_end_matches(' ').len());
-            if !last.is_empty() {
-                break;
+        if terminal.color {
+            let mut left = line.text.trim_end_matches(' ').len();
+            for (style, text) in line.styled_texts() {
+                let text = &text[..text.len().min(left)];
+                left -= text.len();
+                if style == style::PLAIN || text.is_empty() {
+                    out.push_str(text);
+                } else {
+                    let _ = write!(out, "{style}{text}{style:#}");
+                }
             }
-            line.pieces.pop();
-        }
-        for (style, text) in &line.pieces {
-            if terminal.color && *style != style::PLAIN {
-                let _ = write!(out, "{style}{text}{style:#}");
-            } else {
-                out.push_str(text);
-            }
+        } else {
+            out.push_str(line.text.trim_end_matches(' '));
         }
         out.push('\n');
     }

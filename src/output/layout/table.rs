@@ -116,7 +116,7 @@ impl Table {
                     0
                 };
                 if !cell.is_empty() {
-                    line = line.pad(start + indent).then(cell);
+                    line = line.pad(start + indent).then(&cell);
                 }
                 start += width + GAP;
             }

@@ -102,10 +102,10 @@ pub fn hint(missing: &str, command: &str, terminal: &Terminal) -> String {
         line.write(&mut out, &uncut);
         Line::new()
             .plain("  ")
-            .then(command)
+            .then(&command)
             .write(&mut out, &uncut);
     } else {
-        line.then(command).write(&mut out, &uncut);
+        line.then(&command).write(&mut out, &uncut);
     }
     out
 }

@@ -52,12 +52,12 @@ fn blocks(tasks: &[TaskState], now: Timestamp, out: &mut String, terminal: &Term
             .pad(4)
             .styled(style::DIM, state.task.id.as_str())
             .pad(beside)
-            .then(bar::shares(&state.counts, in_words.unwrap_or(10)))
+            .then(&bar::shares(&state.counts, in_words.unwrap_or(10)))
             .plain("  ")
-            .then(counts);
+            .then(&counts);
         let worst = worst(&state.findings);
         if !worst.is_empty() && line.width() + 3 + worst.width() <= terminal.width {
-            line = line.styled(style::DIM, " · ").then(worst);
+            line = line.styled(style::DIM, " · ").then(&worst);
         }
         line.write(out, terminal);
     }
@@ -77,7 +77,7 @@ fn block_head(state: &TaskState, now: Timestamp, out: &mut String, terminal: &Te
     Line::new()
         .styled(style::priority(task.priority), task.priority.to_string())
         .pad(4)
-        .then(Line::new().styled(name, title(state, terminal)).cut(room))
+        .then(&Line::new().styled(name, title(state, terminal)).cut(room))
         .pad(4 + room + 2)
         .styled(style::DIM, age)
         .write(out, terminal);
@@ -218,7 +218,7 @@ pub fn task_page(state: &TaskState, now: Timestamp, terminal: &Terminal) -> Stri
         ..*terminal
     };
     let mut field = |name: &str, value: Line| {
-        let line = Line::new().styled(style::DIM, name).pad(11).then(value);
+        let line = Line::new().styled(style::DIM, name).pad(11).then(&value);
         line.write(&mut out, &uncut);
     };
     field("task", Line::new().plain(task.id.as_str()));

@@ -232,12 +232,16 @@ impl Dir {
 
     fn open_beneath(&self, name: &str, flags: OFlags) -> Result<Option<OwnedFd>> {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        let opened = match retry_on_intr(|| {
-            rustix::fs::openat2(&self.fd, name, flags, Mode::empty(), resolve)
-        }) {
-            // An old kernel, or a sandbox that does not know the call.
-            Err(Errno::NOSYS | Errno::PERM) => self.walk_beneath(name, flags),
-            opened => opened,
+        let opened = if name.contains('/') {
+            match retry_on_intr(|| {
+                rustix::fs::openat2(&self.fd, name, flags, Mode::empty(), resolve)
+            }) {
+                // An old kernel, or a sandbox that does not know the call.
+                Err(Errno::NOSYS | Errno::PERM) => self.walk_beneath(name, flags),
+                opened => opened,
+            }
+        } else {
+            self.walk_beneath(name, flags)
         };
         match opened {
             Ok(fd) => Ok(Some(fd)),

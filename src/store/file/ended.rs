@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::dir::Access;
 use super::jsonl::{Backward, newer};
-use super::line::{Bad, Commit, Mark, decode_checked};
+use super::line::{Bad, Commit, Mark, decode_mark};
 use super::task::{JOURNAL, TaskDir};
 use crate::model::{AgentId, Change};
 use crate::store::Result;
@@ -58,7 +58,7 @@ fn walk(
     let file = task.dir.need_file(JOURNAL, Access::Read)?;
     let mut lines = Backward::new(&file, &path)?;
     while let Some(line) = lines.next_line()? {
-        match decode_checked(line) {
+        match decode_mark(line) {
             Ok(mark) => {
                 if !visit(mark) {
                     break;

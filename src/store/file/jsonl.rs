@@ -174,6 +174,15 @@ pub(crate) fn sync_data(file: &File, path: &Path) -> Result<()> {
     retry_on_intr(|| rustix::fs::fdatasync(file)).map_err(|e| Error::io("sync", path, e))
 }
 
+/// Where the last newline is. `contains` looks at many bytes at once, which a search from the end does not.
+fn last_newline(block: &[u8]) -> Option<usize> {
+    const STRIDE: usize = 64;
+    let chunks = block.rchunks(STRIDE).enumerate();
+    let (at, chunk) = chunks.filter(|(_, chunk)| chunk.contains(&b'\n')).next()?;
+    let begin = block.len() - at * STRIDE - chunk.len();
+    Some(begin + chunk.iter().rposition(|&byte| byte == b'\n')?)
+}
+
 /// The length of `file`, which has lines.
 fn size(file: &File, path: &Path) -> Result<u64> {
     let stat =
@@ -228,8 +237,7 @@ impl<'a> Backward<'a> {
         loop {
             // The newline that ends the line itself is not the one looked for.
             let before = self.end.saturating_sub(1).saturating_sub(searched);
-            let newline = self.block[..before].iter().rposition(|&byte| byte == b'\n');
-            if let Some(newline) = newline {
+            if let Some(newline) = last_newline(&self.block[..before]) {
                 return Ok(Some(self.hand_out(newline + 1)));
             }
             if self.start == 0 {

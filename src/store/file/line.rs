@@ -1,11 +1,11 @@
 //! The lines of the registry's files: one JSON object each, `"schema"` first. Lines of journals end in a checksum.
 
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::model::{
-    Agent, AgentId, Change, Counts, Event, Finding, SCHEMA, SeveritySums, Task, TaskId, TaskStatus,
-    Timestamp, Totals,
+    Agent, AgentId, Change, Counts, Event, Extra, Finding, SCHEMA, SeveritySums, Task, TaskId,
+    TaskStatus, Timestamp, Totals,
 };
 
 /// A line of the global journal: one lifecycle change, whole, and what both registries count after it.
@@ -57,9 +57,15 @@ pub(crate) struct Mark {
     pub(crate) counts: Counts,
 }
 
+/// What the hot path needs to know of a task's last mark.
+#[derive(Debug, Deserialize)]
+pub(crate) struct MarkHead {
+    pub(crate) rev: u64,
+}
+
 /// A line of an agent's log: the whole agent, and the `rev` of the agent's last lifecycle change. Reports carry it on, so
 /// that a redo sees that the change is there however many reports came after it. Imported lines have none.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct AgentLine {
     pub(crate) schema: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,12 +75,41 @@ pub(crate) struct AgentLine {
 }
 
 /// A line of a task's findings, with the sums by severity up to it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct FindingLine {
     pub(crate) schema: u32,
     pub(crate) sums: SeveritySums,
     #[serde(flatten)]
     pub(crate) finding: Finding,
+}
+
+// What `flatten` would derive sets every field aside before it reads the first. Here the line's own fields are taken
+// from among those that the record does not know, which halves the time of reading a line.
+impl<'de> Deserialize<'de> for AgentLine {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut agent = Agent::deserialize(deserializer)?;
+        Ok(Self {
+            schema: take(&mut agent.extra, "schema")?,
+            rev: take(&mut agent.extra, "rev")?,
+            agent,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for FindingLine {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut finding = Finding::deserialize(deserializer)?;
+        Ok(Self {
+            schema: take(&mut finding.extra, "schema")?,
+            sums: take(&mut finding.extra, "sums")?,
+            finding,
+        })
+    }
+}
+
+fn take<T: DeserializeOwned, E: serde::de::Error>(extra: &mut Extra, key: &str) -> Result<T, E> {
+    let value = extra.shift_remove(key).unwrap_or_default();
+    T::deserialize(value).map_err(|error| E::custom(format_args!("{key}: {error}")))
 }
 
 impl Commit {
@@ -135,8 +170,14 @@ pub(crate) fn encode_checked(value: &impl Serialize) -> Vec<u8> {
 /// Reads a whole document.
 pub(crate) fn decode_document<T: DeserializeOwned>(text: &[u8]) -> Result<T, Bad> {
     check_schema(text)?;
-    serde_json::from_slice(text)
-        .map_err(|error| Bad::Garbage(format!("it does not parse: {error}")))
+    parse(text)
+}
+
+/// Looked at as UTF-8 once, and not each string in it for itself.
+fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Bad> {
+    let bad = |error: &dyn std::fmt::Display| Bad::Garbage(format!("it does not parse: {error}"));
+    let text = std::str::from_utf8(text).map_err(|error| bad(&error))?;
+    serde_json::from_str(text).map_err(|error| bad(&error))
 }
 
 /// Reads a line of a file that may have lost unsynced pages in a power cut.
@@ -167,12 +208,11 @@ pub(crate) fn decode_checked<T: DeserializeOwned>(line: &[u8]) -> Result<T, Bad>
     if crc32fast::hash(body) != crc {
         return Err(bad());
     }
-    serde_json::from_slice(line)
-        .map_err(|error| Bad::Garbage(format!("it does not parse: {error}")))
+    parse(line)
 }
 
-/// Reads a mark of a task's journal: checked, and in a file that may have lost unsynced pages.
-pub(crate) fn decode_mark(line: &[u8]) -> Result<Mark, Bad> {
+/// Reads a mark of a task's journal, or a part of one: checked, and in a file that may have lost unsynced pages.
+pub(crate) fn decode_mark<T: DeserializeOwned>(line: &[u8]) -> Result<T, Bad> {
     decode_checked(after_lost_page(line))
 }
 

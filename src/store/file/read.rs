@@ -14,7 +14,7 @@ use super::find::task_ids;
 use super::home::Home;
 use super::jsonl::{Backward, newer};
 use super::line::{AgentLine, Bad, Commit, Mark, decode};
-use super::task::{Folder, JOURNAL as TASK_JOURNAL, TaskDir};
+use super::task::{AgentLog, Folder, JOURNAL as TASK_JOURNAL, TaskDir, agent_of_log};
 use crate::model::{
     Agent, AgentId, Report, SeveritySums, Status, Task, TaskId, TaskState, TaskStatus, Totals,
 };
@@ -138,10 +138,9 @@ fn look(home: &Home, task: &TaskDir, wanted: AgentsWanted<'_>) -> Result<TaskVie
         task,
         pending: unrecorded,
     };
-    Ok(TaskView {
-        state: state_with(task, pending.as_ref())?,
-        agents: agents.wanted(wanted, pending.as_ref())?,
-    })
+    let state = state_with(task, pending.as_ref())?;
+    let agents = agents.wanted(wanted, &state, pending.as_ref())?;
+    Ok(TaskView { state, agents })
 }
 
 /// The agents of a task, with what is committed and not yet in a log.
@@ -151,7 +150,12 @@ struct Agents<'a> {
 }
 
 impl Agents<'_> {
-    fn wanted(&self, wanted: AgentsWanted<'_>, pending: Option<&Commit>) -> Result<Vec<Agent>> {
+    fn wanted(
+        &self,
+        wanted: AgentsWanted<'_>,
+        state: &TaskState,
+        pending: Option<&Commit>,
+    ) -> Result<Vec<Agent>> {
         match wanted {
             AgentsWanted::None => Ok(Vec::new()),
             AgentsWanted::These(ids) => ids.iter().map(|id| self.one(id)).collect(),
@@ -170,7 +174,11 @@ impl Agents<'_> {
             AgentsWanted::ActiveAndLast(limit) => {
                 let mut agents = self.in_folder(Folder::Active)?;
                 agents.retain(|agent| agent.status.is_active());
-                for id in ended::last(self.task, pending, limit)? {
+                // Where fewer have ended than are wanted, the whole journal would be searched for more.
+                let counts = state.counts;
+                let all = usize::try_from(counts.spawned.saturating_sub(counts.active))
+                    .unwrap_or(usize::MAX);
+                for id in ended::last(self.task, pending, limit.min(all))? {
                     agents.push(self.one(&id)?);
                 }
                 sort(&mut agents);
@@ -179,7 +187,7 @@ impl Agents<'_> {
             AgentsWanted::Terminated => {
                 let mut agents = match ended::terminated(self.task, pending)? {
                     Some(ids) => ids.iter().map(|id| self.one(id)).collect::<Result<_>>()?,
-                    None => self.wanted(AgentsWanted::All, pending)?,
+                    None => self.wanted(AgentsWanted::All, state, pending)?,
                 };
                 agents.retain(|agent| agent.status == Status::Terminated);
                 Ok(agents)
@@ -198,9 +206,18 @@ impl Agents<'_> {
 
     fn in_folder(&self, folder: Folder) -> Result<Vec<Agent>> {
         let mut agents = Vec::new();
-        for id in self.task.agents_in(folder)? {
-            if self.pending.is_none_or(|pending| pending.id != id) {
-                agents.extend(self.task.agent(&id)?);
+        let dir = self.task.dir.need_dir(folder.path())?;
+        for name in dir.names()? {
+            let Some(id) = agent_of_log(&name) else {
+                continue;
+            };
+            if self.pending.is_some_and(|pending| pending.id == id) {
+                continue;
+            }
+            // Without the lock it may have left the folder since the folder was listed.
+            match AgentLog::read_last(&dir, &name)? {
+                Some(agent) => agents.push(agent),
+                None => agents.extend(self.task.agent(&id)?),
             }
         }
         // The pending agent's log lies, or will lie, in `active`.

@@ -3,11 +3,15 @@
 use std::fs::File;
 use std::ops::{Deref, DerefMut};
 
+use serde::de::DeserializeOwned;
+
 use super::dir::{Access, Dir};
 use super::document;
 use super::home::{CLOSED, Home, LOCK, REGISTRY, TASKS};
 use super::jsonl::{Backward, Strictness, Tail, rewrite_last, sync_data};
-use super::line::{AgentLine, FindingLine, Mark, decode, decode_mark, encode, encode_checked};
+use super::line::{
+    AgentLine, FindingLine, Mark, MarkHead, decode, decode_mark, encode, encode_checked,
+};
 use super::lock::{Lock, Mode, Patience};
 use crate::model::{Agent, AgentId, Task, TaskId};
 use crate::store::{Error, Result};
@@ -69,6 +73,29 @@ pub(crate) fn log_name(agent: &AgentId) -> String {
     format!("{agent}.jsonl")
 }
 
+/// Whose log has this name; none if it is no log's.
+pub(crate) fn agent_of_log(name: &str) -> Option<AgentId> {
+    name.strip_suffix(".jsonl")?.parse().ok()
+}
+
+impl AgentLog {
+    /// The agent that a log in this folder is of, as its last line has it; none if there is no such log.
+    pub(crate) fn read_last(folder: &Dir, name: &str) -> Result<Option<Agent>> {
+        let Some(file) = folder.file(name, Access::Read)? else {
+            return Ok(None);
+        };
+        let path = folder.at(name);
+        match Tail::<AgentLine>::read(&file, &path, Strictness::Log, decode)?.last {
+            Some(line) => Ok(Some(line.agent)),
+            None => Err(unreadable(path)),
+        }
+    }
+}
+
+fn unreadable(log: std::path::PathBuf) -> Error {
+    Error::damaged(log, "no line of it can be read")
+}
+
 impl TaskDir {
     /// Opens a task's directory wherever it lies; `None` if there is no such task.
     pub(crate) fn find(home: &Home, id: &TaskId) -> Result<Option<Self>> {
@@ -106,20 +133,24 @@ impl TaskDir {
 
     /// The journal's last mark; `None` before the first change is applied.
     pub(crate) fn last_mark(&self) -> Result<Option<Mark>> {
+        self.last_line()
+    }
+
+    fn last_line<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         let file = self.dir.need_file(JOURNAL, Access::Read)?;
         Ok(Tail::read(&file, &self.dir.at(JOURNAL), Strictness::Log, decode_mark)?.last)
     }
 
     /// The rev of the last change that is applied here.
     pub(crate) fn applied_rev(&self) -> Result<u64> {
-        Ok(self.last_mark()?.map_or(0, |mark| mark.rev))
+        Ok(self.last_line()?.map_or(0, |mark: MarkHead| mark.rev))
     }
 
     /// Waits until the last mark is on disk, whatever became of earlier waits.
     pub(crate) fn sync_journal(&self) -> Result<()> {
         let file = self.dir.need_file(JOURNAL, Access::Rewrite)?;
         rewrite_last(&file, &self.dir.at(JOURNAL), |line| {
-            decode_mark(line).is_ok()
+            decode_mark::<Mark>(line).is_ok()
         })
     }
 
@@ -150,7 +181,7 @@ impl TaskDir {
         };
         match log.tail.last {
             Some(line) => Ok(Some(line.agent)),
-            None => Err(Error::damaged(log.path, "no line of it can be read")),
+            None => Err(unreadable(log.path)),
         }
     }
 
@@ -175,10 +206,7 @@ impl TaskDir {
     /// The ids of the agents in a folder, in no order.
     pub(crate) fn agents_in(&self, folder: Folder) -> Result<Vec<AgentId>> {
         let names = self.dir.need_dir(folder.path())?.names()?;
-        Ok(names
-            .iter()
-            .filter_map(|name| name.strip_suffix(".jsonl")?.parse().ok())
-            .collect())
+        Ok(names.iter().filter_map(|name| agent_of_log(name)).collect())
     }
 
     /// The last finding with the sums up to it.

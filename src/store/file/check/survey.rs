@@ -127,7 +127,7 @@ impl Survey {
         while let Some(line) = lines.next_line()? {
             let was_last = std::mem::take(&mut is_last);
             let unsynced = line.contains(&0);
-            let decoded = decode_mark(line);
+            let decoded = decode_mark::<Mark>(line);
             let at = lines.unread();
             match decoded {
                 Ok(mark) => {
