@@ -8,6 +8,7 @@ mod bad_input;
 mod crash;
 mod env;
 mod full_disk;
+mod hot_path;
 mod import;
 mod json;
 mod live;

@@ -12,6 +12,25 @@
 //! | `read`, `ended`, `events`, `find` | the operations that only read |
 //! | `watch`, `follow` | waiting for a change, reading on |
 //! | `check`, `proof` | `doctor`, and that locks hold |
+//!
+//! # The system calls of a report
+//!
+//! `progress` that ends nothing and `finding` are made all day; each of their system calls has a reason, and a test
+//! (`tests/suite/hot_path.rs`) fails when one is added.
+//!
+//! | call | of | why |
+//! |---|---|---|
+//! | `open`, `fstat` | the home | everything is named from here on; a home that others can write to is refused |
+//! | `openat2` | `tasks/<task>` | held open, so that a close may move it; `openat2` follows no link on the way |
+//! | `openat`, `flock` | the task's `lock` | tried first: only a call that finds it taken pays for waiting |
+//! | `openat`, `fstat`, `pread`, `close` | the global `journal.jsonl` | its last line, if it is this task's, may be unapplied; `fstat` tells where it ends, and that it is a file |
+//! | the same four | the task's `journal.jsonl` | only if that line is this task's: whether it is applied |
+//! | `openat2`, `fstat`, `pread` | the agent's log | what the agent is now; stays open for the line (a `finding` closes it and opens `findings.jsonl` the same way) |
+//! | `write` | the log | the report, one line in one write |
+//! | `close`, `close` | the task and its lock | the lock is free before the disk is waited for |
+//! | `fdatasync`, `close` | the log | the one sync: now it is acknowledged |
+//! | `close` | the home | |
+//! | `write` | standard output | the answer, unless `-q` |
 
 mod agents;
 mod check;
