@@ -177,8 +177,8 @@ pub(crate) fn sync_data(file: &File, path: &Path) -> Result<()> {
 /// Where the last newline is. `contains` looks at many bytes at once, which a search from the end does not.
 fn last_newline(block: &[u8]) -> Option<usize> {
     const STRIDE: usize = 64;
-    let chunks = block.rchunks(STRIDE).enumerate();
-    let (at, chunk) = chunks.filter(|(_, chunk)| chunk.contains(&b'\n')).next()?;
+    let mut chunks = block.rchunks(STRIDE).enumerate();
+    let (at, chunk) = chunks.find(|(_, chunk)| chunk.contains(&b'\n'))?;
     let begin = block.len() - at * STRIDE - chunk.len();
     Some(begin + chunk.iter().rposition(|&byte| byte == b'\n')?)
 }
