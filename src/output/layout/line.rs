@@ -127,10 +127,19 @@ impl Line {
         })
     }
 
+    /// Empties it, for another line in its place.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.pieces.clear();
+        self.width = 0;
+    }
+
     /// Writes it and ends it; on a terminal cut to its width. No blanks at its end.
-    pub fn write(self, out: &mut String, terminal: &Terminal) {
-        let line = if terminal.tty {
-            self.cut(terminal.width)
+    pub fn write(&self, out: &mut String, terminal: &Terminal) {
+        let short;
+        let line = if terminal.tty && self.width > terminal.width {
+            short = self.clone().cut(terminal.width);
+            &short
         } else {
             self
         };

@@ -102,11 +102,12 @@ impl Table {
                 apart: false,
             }
         });
+        let mut line = Line::new();
         for row in heads.into_iter().chain(self.rows) {
             if row.apart && terminal.tty {
                 out.push('\n');
             }
-            let mut line = Line::new();
+            line.clear();
             let mut start = 0;
             for ((cell, column), width) in row.cells.into_iter().zip(&self.columns).zip(&widths) {
                 let cell = cell.cut(*width);
