@@ -5,6 +5,7 @@
 
 mod goal;
 mod party;
+mod passing;
 
 use std::time::{Duration, Instant};
 

@@ -10,10 +10,11 @@
 //! | `agents`, `tasks`, `findings`, `import` | the operations that write |
 //! | `lease` | what an agent's supervisor holds |
 //! | `read`, `events`, `find` | the operations that only read |
-//! | `watch`, `follow` | waiting for a change, reading on |
+//! | `watch`, `follow`, `changed` | waiting for a change, reading on where something changed |
 //! | `check`, `proof` | `doctor`, and that locks hold |
 
 mod agents;
+mod changed;
 mod check;
 mod commit;
 mod dir;

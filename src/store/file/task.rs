@@ -69,6 +69,11 @@ pub(crate) fn log_name(agent: &AgentId) -> String {
     format!("{agent}.jsonl")
 }
 
+/// Whose log a file is.
+pub(crate) fn agent_of_log(name: &str) -> Option<AgentId> {
+    name.strip_suffix(".jsonl")?.parse().ok()
+}
+
 impl TaskDir {
     /// Opens a task's directory wherever it lies; `None` if there is no such task.
     pub(crate) fn find(home: &Home, id: &TaskId) -> Result<Option<Self>> {
@@ -175,10 +180,7 @@ impl TaskDir {
     /// The ids of the agents in a folder, in no order.
     pub(crate) fn agents_in(&self, folder: Folder) -> Result<Vec<AgentId>> {
         let names = self.dir.need_dir(folder.path())?.names()?;
-        Ok(names
-            .iter()
-            .filter_map(|name| name.strip_suffix(".jsonl")?.parse().ok())
-            .collect())
+        Ok(names.iter().filter_map(|name| agent_of_log(name)).collect())
     }
 
     /// The last finding with the sums up to it.
