@@ -15,7 +15,7 @@ use agentreg::model::{AgentId, AgentType, Severity, Status};
 /// Register an agent and print its id alone
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  AGENTREG_AGENT=$(agentreg register --type reviewer --pid $$ --label shard=3) || exit
+  AGENTREG_AGENT=$(agentreg register --type reviewer --pid $$) || exit
   export AGENTREG_AGENT")]
 pub struct RegisterArgs {
     /// What kind of worker it is
@@ -45,7 +45,8 @@ pub struct AgentOptions {
     #[arg(long, value_name = "AGENT", value_parser = value::agent_id, add = ArgValueCompleter::new(complete::agents))]
     pub agent: Option<AgentId>,
 
-    /// Without a report or finding for longer than this it counts as dead
+    /// Without a report or finding for longer than this it counts as dead; one that `run` started lives as long as its
+    /// command, whatever it says
     #[arg(long, value_name = "DURATION", value_parser = value::ttl)]
     pub ttl: Option<Duration>,
 
@@ -108,7 +109,8 @@ pub struct ProgressArgs {
 #[derive(Debug, Args)]
 #[command(override_usage = "agentreg finding [OPTIONS] <MESSAGE>")]
 #[command(after_help = "Example:
-  agentreg finding -t issue -s high --file src/parser.rs --line 42 \"unbounded recursion\"")]
+  agentreg finding -t issue -s high --file src/parser.rs --line 42 \\
+    \"unbounded recursion\"")]
 pub struct FindingArgs {
     /// What was found; - reads it from standard input
     #[arg(

@@ -6,6 +6,7 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command};
 
+use super::misplaced::{escaped, joined};
 use super::value::BadValue;
 use super::words::nearest;
 
@@ -91,9 +92,11 @@ fn unknown(argument: &str, command: &Command, words: &[OsString]) -> (String, Op
     if argument.starts_with('-') {
         return no_such_option(argument, command);
     }
-    let hint = takes_text(command).then(|| {
-        "a text of several words is one argument: put it in quotes, \"like this\"".to_owned()
-    });
+    let text =
+        || "a text of several words is one argument: put it in quotes, \"like this\"".to_owned();
+    let hint = joined(argument, command, words)
+        .or_else(|| escaped(argument, command, words))
+        .or_else(|| takes_text(command).then(text));
     (format!("{argument:?} is one argument too many"), hint)
 }
 
@@ -195,10 +198,10 @@ fn in_words(value: &ContextValue) -> String {
     }
 }
 
-/// `--percent <PERCENT>` becomes `--percent`, `<DESCRIPTION>` and `[MESSAGE]` lose their brackets.
+/// `--percent <PERCENT>` and `--watch[=<DURATION>]` become `--percent` and `--watch`, `<DESCRIPTION>` and `[MESSAGE]` lose their brackets.
 fn without_brackets(argument: &str) -> String {
-    let of_one = |one: &str| match one.split_once(' ') {
-        Some((option, _)) if option.starts_with('-') => option.to_owned(),
+    let of_one = |one: &str| match one.split([' ', '[', '=']).next() {
+        Some(option) if option.starts_with('-') => option.to_owned(),
         _ => one.trim_matches(['<', '>', '[', ']', '.']).to_owned(),
     };
     argument

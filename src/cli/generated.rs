@@ -47,7 +47,11 @@ fn with_examples(page: &str) -> String {
     } else {
         format!(".SH {rest}")
     };
-    format!("{page}{notes}.SH EXAMPLES\n{examples}{rest}")
+    // What is to be typed is not filled.
+    format!(
+        "{page}{notes}.SH EXAMPLES\n.nf\n{}\n.fi\n{rest}",
+        examples.trim_end()
+    )
 }
 
 fn scripts() -> Files {

@@ -15,12 +15,13 @@ use agentreg::model::{Severity, Status};
 /// Show where the fleet, or a task, stands
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Without a task: the totals and every open task. With one: its counts, its active agents and the
-last to end.
+    after_help = "Without a task: the totals and every open task. With one: its counts, its active agents and \
+                  the last to end.
 
 Example:
   agentreg status \"$AGENTREG_TASK\" --tree
-  agentreg status -q --only failed | while read -r agent; do agentreg reports \"$agent\"; done"
+  agentreg status -q --only failed |
+    while read -r agent; do agentreg reports \"$agent\"; done"
 )]
 pub struct StatusArgs {
     /// The task, or the beginning of its id [default: $AGENTREG_TASK]
@@ -54,10 +55,11 @@ pub struct StatusArgs {
 #[command(after_help = "Without a task: of all open ones.
 
 Example:
-  agentreg findings --min-severity high --since 1h --json | jq -r '.findings[].message'")]
+  agentreg findings --min-severity high --since 1h --json |
+    jq -r '.findings[].message'")]
 pub struct FindingsArgs {
     /// Of these agents only; the beginning of an id will do
-    #[arg(value_name = "AGENT", add = ArgValueCompleter::new(complete::agents))]
+    #[arg(value_name = "AGENT", value_parser = value::not_empty, add = ArgValueCompleter::new(complete::agents))]
     pub agents: Vec<String>,
 
     /// Of this type only
@@ -98,7 +100,7 @@ Example:
   agentreg reports --since 10m --limit 20")]
 pub struct ReportsArgs {
     /// Of these agents only; the beginning of an id will do
-    #[arg(value_name = "AGENT", add = ArgValueCompleter::new(complete::agents))]
+    #[arg(value_name = "AGENT", value_parser = value::not_empty, add = ArgValueCompleter::new(complete::agents))]
     pub agents: Vec<String>,
 
     /// Since then: a time, or how long ago
@@ -117,7 +119,8 @@ pub struct ReportsArgs {
 /// List the journal: agents registered and ended, tasks opened and closed
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  agentreg events --since 2026-11-23 --json | jq '.events[] | select(.change == \"failed\")'")]
+  agentreg events --since 2026-11-23 --json |
+    jq '.events[] | select(.change == \"failed\")'")]
 pub struct EventsArgs {
     /// Since then: a time, or how long ago
     #[arg(long, value_name = "TIME|DURATION", value_parser = value::since)]

@@ -50,7 +50,7 @@ pub struct ExportArgs {
 /// Show or change the machine's settings
 #[derive(Debug, Args)]
 #[command(after_help = "The settings are:
-  max-concurrent  how many agents may be active at once on the machine: a number or none
+  max-concurrent  how many agents may be active at once: a number or none
 
 Example:
   agentreg config max-concurrent 200")]
@@ -74,7 +74,8 @@ pub enum Setting {
 /// Print the completions for a shell
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  agentreg completions bash > ~/.local/share/bash-completion/completions/agentreg")]
+  dir=~/.local/share/bash-completion/completions
+  agentreg completions bash > \"$dir/agentreg\"")]
 pub struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL", value_parser = words::SHELL)]

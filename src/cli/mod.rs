@@ -11,6 +11,7 @@ mod explain;
 mod globals;
 mod look;
 mod machine;
+mod misplaced;
 mod run;
 mod task;
 pub mod value;

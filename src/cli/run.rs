@@ -16,14 +16,15 @@ use agentreg::model::{AgentId, AgentType};
 /// Register an agent, run its command, and record how it ends
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The command gets AGENTREG_HOME, AGENTREG_TASK and AGENTREG_AGENT. Whatever becomes of it or of this call, its end is
-recorded: exit 0 as completed, anything else as failed, unless the agent reports its end itself. This call ends as the
-command does, with its code or killed by the same signal; 124 if it ran out of time, 125 if it was refused or failed
-itself, 126 or 127 if the command cannot be executed or is not found.
+    after_help = "The command gets AGENTREG_HOME, AGENTREG_TASK and AGENTREG_AGENT. Whatever becomes of it or of this call, \
+                  its end is recorded: exit 0 as completed, anything else as failed, unless the agent reports its end itself. This call \
+                  ends as the command does, with its code or killed by the same signal; 124 if it ran out of time, 125 if it was refused or \
+                  failed itself, 126 or 127 if the command cannot be executed or is not found.
 
 Example:
-  agentreg run --type reviewer --wait --timeout 30m -- claude -p \"Review src/parser.rs\"
-  agent=$(agentreg run --detach --label shard=3 -- ./worker.sh 3) && agentreg output \"$agent\" --follow"
+  agentreg run --wait --timeout 30m -- claude -p \"Review src/parser.rs\"
+  agent=$(agentreg run --detach --label shard=3 -- ./worker.sh 3) &&
+    agentreg output \"$agent\" --follow"
 )]
 pub struct RunArgs {
     /// What kind of worker it is [default: the command's name]
@@ -61,8 +62,8 @@ pub struct RunArgs {
 /// End an agent, and the process it is
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The end is recorded first. Then what `run` started, or `--pid` named, is asked to end (TERM) and killed after the grace;
-of any other agent the end is only recorded.
+    after_help = "The end is recorded first. Then what `run` started, or `--pid` named, is asked to end (TERM) and killed after \
+                  the grace; of any other agent the end is only recorded.
 
 Example:
   agentreg terminate \"$agent\" --reason \"superseded\" --grace 30s"
@@ -84,8 +85,8 @@ pub struct TerminateArgs {
 /// End as failed the agents that are known to be dead
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Known to be dead is an agent whose `run` is gone, whose --pid is gone, or that was silent for longer than its --ttl.
-Without a task: those of all open ones.
+    after_help = "Known to be dead is an agent whose `run` is gone, whose --pid is gone, or that was silent for longer than \
+                  its --ttl. Without a task: those of all open ones.
 
 Example:
   agentreg reap && agentreg status"

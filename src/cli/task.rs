@@ -35,7 +35,7 @@ pub enum TaskVerb {
 #[derive(Debug, Args)]
 #[command(override_usage = "agentreg task new [OPTIONS] <DESCRIPTION>")]
 #[command(after_help = "Example:
-  AGENTREG_TASK=$(agentreg task new \"Review the parser\" --priority P1 --max-concurrent 8) || exit
+  AGENTREG_TASK=$(agentreg task new \"Review it\" --max-concurrent 8) || exit
   export AGENTREG_TASK")]
 pub struct NewArgs {
     /// What is to be done; - reads it from standard input
@@ -90,7 +90,9 @@ pub struct NewArgs {
 /// List the open tasks
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  for task in $(agentreg task list -q --workspace .); do agentreg task close \"$task\"; done")]
+  for task in $(agentreg task list -q --workspace .); do
+    agentreg task close \"$task\"
+  done")]
 pub struct ListArgs {
     /// Closed tasks too
     #[arg(long)]
@@ -162,7 +164,8 @@ pub struct SetArgs {
 /// Close a task: it takes no more agents
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  agentreg task close \"$AGENTREG_TASK\" || agentreg task close \"$AGENTREG_TASK\" --force")]
+  agentreg task close \"$AGENTREG_TASK\" ||
+    agentreg task close \"$AGENTREG_TASK\" --force")]
 pub struct CloseArgs {
     /// The task [default: $AGENTREG_TASK]
     #[arg(value_name = "TASK", value_parser = value::task_name, add = ArgValueCompleter::new(complete::tasks))]

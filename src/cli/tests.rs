@@ -182,6 +182,23 @@ fn every_help_shows_an_example() {
     }
 }
 
+#[test]
+fn no_line_of_help_is_broken_in_two_on_a_terminal_of_80_columns() {
+    for path in all_commands() {
+        let command = path.iter().fold(whole(), |tree, word| {
+            tree.find_subcommand(word).expect("a command").clone()
+        });
+        let help = command.get_after_help().expect("an example").to_string();
+        // A paragraph of one line is wrapped as a whole.
+        let lines: Vec<_> = [""].into_iter().chain(help.lines()).chain([""]).collect();
+        for around in lines.windows(3) {
+            let is_paragraph = around[0].is_empty() && around[2].is_empty();
+            let fits = around[1].chars().count() <= 76;
+            assert!(is_paragraph || fits, "{path:?}: {}", around[1]);
+        }
+    }
+}
+
 fn refused(line: &str) -> (String, String) {
     let words: Vec<OsString> = line.split('|').map(OsString::from).collect();
     match super::parse(&words) {
@@ -254,5 +271,56 @@ fn what_is_misspelt_gets_the_nearest_named() {
     ] {
         let (_, hint) = refused(line);
         assert!(hint.contains(near), "{line}: {hint}");
+    }
+}
+
+#[test]
+fn a_value_or_a_command_in_the_wrong_place_is_shown_in_the_right_one() {
+    for (line, right) in [
+        ("run|sleep|1", "agentreg run -- sleep 1"),
+        (
+            "run|--json|sh|-c|echo a",
+            "agentreg run --json -- sh -c 'echo a'",
+        ),
+        ("run|--wait|5s|--|true", "--wait=5s"),
+        ("register|--type|x|--wait|5s", "--wait=5s"),
+    ] {
+        let (_, hint) = refused(line);
+        assert!(hint.contains(right), "{line}: {hint}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_in_plain_words() {
+    for (line, sentence) in [
+        (
+            "status|--watch=50ms",
+            "--watch: \"50ms\" is less than 100ms",
+        ),
+        (
+            "wait|--agents|0",
+            "--agents: \"0\" is not a whole number from 1",
+        ),
+        ("output|a/b", "AGENT: "),
+        (
+            "output|",
+            "AGENT: it is empty: the command it was to come from",
+        ),
+        (
+            "wait|",
+            "AGENT: it is empty: the command it was to come from",
+        ),
+        (
+            "reports|",
+            "AGENT: it is empty: the command it was to come from",
+        ),
+        (
+            "findings|",
+            "AGENT: it is empty: the command it was to come from",
+        ),
+    ] {
+        let (message, hint) = refused(line);
+        assert!(message.starts_with(sentence), "{line}: {message}");
+        assert!(!hint.contains("did you mean"), "{line}: {hint}");
     }
 }

@@ -122,6 +122,33 @@ pub fn agent_id(text: &str) -> Result<AgentId, BadValue> {
     text.parse().map_err(BadValue::new)
 }
 
+/// A name that agents are looked up by, if it may be that at all.
+pub fn agent_name(text: &str) -> Result<String, BadValue> {
+    let text = not_empty(text)?;
+    text.parse::<AgentId>().map_err(BadValue::new)?;
+    Ok(text)
+}
+
+/// Any word but the one that is left where the command failed that was to say it.
+pub fn not_empty(text: &str) -> Result<String, BadValue> {
+    if text.is_empty() {
+        return Err(BadValue::new(
+            "it is empty: the command it was to come from probably failed",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// How many.
+pub fn count(text: &str) -> Result<u64, BadValue> {
+    match text.parse() {
+        Ok(number) if number >= 1 => Ok(number),
+        _ => Err(BadValue::new(format!(
+            "{text:?} is not a whole number from 1"
+        ))),
+    }
+}
+
 /// The agent that registers another, or nobody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parent(pub Option<AgentId>);

@@ -24,7 +24,7 @@ Example:
 )]
 pub struct WaitArgs {
     /// The agents, or the beginnings of their ids [default: all of the task]
-    #[arg(value_name = "AGENT", add = ArgValueCompleter::new(complete::agents))]
+    #[arg(value_name = "AGENT", value_parser = value::not_empty, add = ArgValueCompleter::new(complete::agents))]
     pub agents: Vec<String>,
 
     /// One of them will do
@@ -33,7 +33,7 @@ pub struct WaitArgs {
 
     /// First wait for so many to be registered in the task
     #[arg(long = "agents", id = "number", value_name = "N", conflicts_with = "agents",
-        value_parser = clap::value_parser!(u64).range(1..))]
+        value_parser = value::count)]
     pub number: Option<u64>,
 
     /// What to wait for: ended, completed, or any other status
@@ -55,7 +55,7 @@ Example:
 )]
 pub struct OutputArgs {
     /// The agent, or the beginning of its id
-    #[arg(value_name = "AGENT", add = ArgValueCompleter::new(complete::agents))]
+    #[arg(value_name = "AGENT", value_parser = value::agent_name, add = ArgValueCompleter::new(complete::agents))]
     pub agent: String,
 
     /// The last so many lines

@@ -30,11 +30,18 @@ pub fn run(args: &OutputArgs, context: &Context) -> Outcome {
         None
     };
     let mut file = None;
-    let mut printed = Printed::new(&context.terminal());
+    let mut to = Shown {
+        printed: Printed::new(&context.terminal()),
+        agent: &agent,
+        context,
+        whole: (context.json() && !args.follow).then(Vec::new),
+    };
     let mut place = 0;
     loop {
         // Asked first: what is there once the agent has ended is all there will be.
         let now = state(store, &task, &agent)?;
+        let is_to_come =
+            args.follow && file.is_none() && now.status.is_active() && is_starting(store, &now)?;
         if file.is_none() {
             file = store.printed(&task, &agent)?;
             if let (Some(file), Some(lines)) = (&mut file, args.lines) {
@@ -43,22 +50,31 @@ pub fn run(args: &OutputArgs, context: &Context) -> Outcome {
         }
         let goes_on = args.follow && now.status.is_active();
         match &file {
-            None if goes_on && now.command.is_some() => {}
+            None if is_to_come => {}
             None => return Err(not_kept(&agent)),
-            Some(file) if !copy(file, &mut place, &agent, &mut printed, context)? => {
+            Some(file) if !to.copy(file, &mut place)? => {
                 return Ok(Answer::nothing());
             }
             Some(_) => {}
         }
         let (Some(watcher), true) = (&mut watcher, goes_on) else {
-            return Ok(rest(printed, &agent, context));
+            return Ok(to.rest());
         };
         while !watcher.wait(HEARTBEAT)? {
             if nobody_reads() {
                 return Ok(Answer::nothing());
             }
+            if file.is_none() {
+                break;
+            }
         }
     }
+}
+
+/// Whether `run` has registered the agent and not started its command yet: the file for its output comes before that.
+fn is_starting(store: &dyn Store, agent: &Agent) -> Result<bool, Failure> {
+    let has_command = agent.leased && agent.command.is_some();
+    Ok(has_command && store.lease(&agent.task, &agent.id)?.running.is_none())
 }
 
 fn state(store: &dyn Store, task: &TaskId, agent: &AgentId) -> Result<Agent, Failure> {
@@ -79,34 +95,48 @@ fn unreadable(agent: &AgentId, error: &std::io::Error) -> Failure {
     Failure::io(format_args!("read the output of agent {agent}"), error)
 }
 
-/// Prints what came since `place`; false if nobody reads any more.
-fn copy(
-    file: &File,
-    place: &mut u64,
-    agent: &AgentId,
-    printed: &mut Printed,
-    context: &Context,
-) -> Result<bool, Failure> {
-    let mut block = vec![0; BLOCK];
-    loop {
-        let read = match file.read_at(&mut block, *place) {
-            Ok(0) => return Ok(true),
-            Ok(read) => read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(unreadable(agent, &error)),
-        };
-        *place += read as u64;
-        let shown = printed.show(&block[..read], context.json());
-        if !say(&wrapped(shown, agent, context))? {
-            return Ok(false);
-        }
-    }
+/// Where the output goes.
+struct Shown<'a> {
+    printed: Printed,
+    agent: &'a AgentId,
+    context: &'a Context,
+    /// All of it so far, where it is to be one document.
+    whole: Option<Vec<u8>>,
 }
 
-/// What was held back because it might go on.
-fn rest(printed: Printed, agent: &AgentId, context: &Context) -> Answer {
-    let shown = printed.rest();
-    Answer::text(String::from_utf8_lossy(&wrapped(shown, agent, context)))
+impl Shown<'_> {
+    /// Prints what came since `place`; false if nobody reads any more.
+    fn copy(&mut self, file: &File, place: &mut u64) -> Result<bool, Failure> {
+        let mut block = vec![0; BLOCK];
+        loop {
+            let read = match file.read_at(&mut block, *place) {
+                Ok(0) => return Ok(true),
+                Ok(read) => read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(unreadable(self.agent, &error)),
+            };
+            *place += read as u64;
+            let shown = self.printed.show(&block[..read], self.context.json());
+            if let Some(whole) = &mut self.whole {
+                whole.extend(shown);
+            } else if !shown.is_empty() && !say(&wrapped(shown, self.agent, self.context))? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// What was held back because it might go on, or the whole document.
+    fn rest(self) -> Answer {
+        let rest = self.printed.rest();
+        let is_part = self.whole.is_none();
+        let mut shown = self.whole.unwrap_or_default();
+        shown.extend(rest);
+        if is_part && shown.is_empty() {
+            return Answer::nothing();
+        }
+        let text = wrapped(shown, self.agent, self.context);
+        Answer::text(String::from_utf8_lossy(&text))
+    }
 }
 
 fn wrapped(shown: Vec<u8>, agent: &AgentId, context: &Context) -> Vec<u8> {
@@ -115,7 +145,7 @@ fn wrapped(shown: Vec<u8>, agent: &AgentId, context: &Context) -> Vec<u8> {
         agent: &'a AgentId,
         output: &'a str,
     }
-    if context.json() && !shown.is_empty() {
+    if context.json() {
         let output = String::from_utf8_lossy(&shown);
         json::document(&Part {
             agent,

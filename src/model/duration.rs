@@ -16,7 +16,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(length).map_err(|_| refused())
 }
 
-/// The two largest units that are not zero: `2d 3h`, `1h 30m`, `45s`, `0s`.
+/// The two largest units that are not zero: `2d 3h`, `1h 30m`, `45s`, `500ms`, `0s`.
 pub fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let parts = [
@@ -24,6 +24,7 @@ pub fn format_duration(duration: Duration) -> String {
         (seconds / 3_600 % 24, "h"),
         (seconds / 60 % 60, "m"),
         (seconds % 60, "s"),
+        (u64::from(duration.subsec_millis()), "ms"),
     ];
     let first = parts.iter().position(|(n, _)| *n > 0).unwrap_or(3);
     let mut text = format!("{}{}", parts[first].0, parts[first].1);
@@ -57,5 +58,9 @@ mod tests {
         assert_eq!(shown(180), "3m");
         assert_eq!(shown(5_400), "1h 30m");
         assert_eq!(shown(90_061), "1d 1h");
+        let shown = |millis| format_duration(Duration::from_millis(millis));
+        assert_eq!(shown(500), "500ms");
+        assert_eq!(shown(1_500), "1s 500ms");
+        assert_eq!(shown(60_500), "1m");
     }
 }

@@ -10,6 +10,7 @@ use std::io::{self, IsTerminal, Write};
 
 use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
+use super::layout::{front, width};
 use super::{Failure, Terminal};
 
 /// The alternate screen, without a cursor.
@@ -94,9 +95,11 @@ impl Screen {
 
     /// Draws `text`, as much of it as there is room for; lines that are not in `before` are marked.
     pub fn draw(&mut self, text: &str, before: &str) -> Result<(), Failure> {
-        let rows = terminal_size::terminal_size_of(io::stdout())
-            .map_or(usize::MAX, |(_, rows)| usize::from(rows.0));
-        let frame = frame(text, before, rows);
+        let size = terminal_size::terminal_size_of(io::stdout());
+        let (columns, rows) = size.map_or((usize::MAX, usize::MAX), |(columns, rows)| {
+            (usize::from(columns.0), usize::from(rows.0))
+        });
+        let frame = frame(text, before, columns, rows);
         if frame != self.frame {
             put(&frame)?;
             self.frame = frame;
@@ -111,7 +114,7 @@ impl Drop for Screen {
     }
 }
 
-fn frame(text: &str, before: &str, rows: usize) -> String {
+fn frame(text: &str, before: &str, columns: usize, rows: usize) -> String {
     let known: HashSet<String> = before.lines().map(words).collect();
     let lines: Vec<&str> = text.lines().collect();
     let room = if lines.len() > rows {
@@ -123,18 +126,35 @@ fn frame(text: &str, before: &str, rows: usize) -> String {
     for (number, line) in lines[..room].iter().enumerate() {
         let mark = MARKS[usize::from(known.contains(&words(line)))];
         let newline = if number > 0 { "\r\n" } else { "" };
-        let _ = write!(frame, "{newline}{mark}{line}\x1b[0m\x1b[K");
+        let line = front_of_styled(&format!("{mark}{line}"), columns);
+        let _ = write!(frame, "{newline}{line}\x1b[0m\x1b[K");
     }
     if room < lines.len() {
         let newline = if room > 0 { "\r\n" } else { "" };
-        let _ = write!(
-            frame,
-            "{newline}  … {} lines more\x1b[K",
-            lines.len() - room
-        );
+        let more = format!("  … {} lines more", lines.len() - room);
+        let _ = write!(frame, "{newline}{}\x1b[K", front(&more, columns));
     }
     frame.push_str("\x1b[J\x1b[?2026l");
     frame
+}
+
+/// The beginning of a line that fits in so many columns. What sets its style takes none.
+fn front_of_styled(line: &str, columns: usize) -> String {
+    let mut fits = String::with_capacity(line.len());
+    let mut left = columns;
+    for part in line.split_inclusive('\x1b') {
+        let (style, text) = match part.find('m') {
+            Some(end) if part.starts_with('[') => part.split_at(end + 1),
+            _ => ("", part),
+        };
+        let (text, escape) = text
+            .strip_suffix('\x1b')
+            .map_or((text, ""), |text| (text, "\x1b"));
+        let shown = front(text, left);
+        left -= width(shown);
+        fits.extend([style, shown, escape]);
+    }
+    fits
 }
 
 /// What a line says, however its columns stand.
@@ -166,17 +186,27 @@ mod tests {
 
     #[test]
     fn lines_that_changed_are_marked_however_their_columns_moved() {
-        let frame = frame("a  1\nb  2\n", "a 1\nb 1\n", 10);
+        let frame = frame("a  1\nb  2\n", "a 1\nb 1\n", 80, 10);
         assert!(frame.contains("  a  1\x1b[0m\x1b[K"), "{frame:?}");
         assert!(frame.contains("▎ b  2\x1b[0m\x1b[K"), "{frame:?}");
     }
 
     #[test]
+    fn every_line_is_cut_to_the_width() {
+        let shown = frame("\x1b[1mabcdef\x1b[0mghi\nb\nc\n", "", 7, 2);
+        assert!(
+            shown.contains("▎ \x1b[1mabcde\x1b[0m\x1b[0m\x1b[K"),
+            "{shown:?}"
+        );
+        assert!(shown.contains("\r\n  … 2 l\x1b[K"), "{shown:?}");
+    }
+
+    #[test]
     fn a_frame_never_scrolls() {
-        let shown = frame("a\nb\nc\n", "", 2);
+        let shown = frame("a\nb\nc\n", "", 80, 2);
         assert_eq!(shown.matches("\r\n").count(), 1, "{shown:?}");
         assert!(shown.contains("… 2 lines more"), "{shown:?}");
-        assert_eq!(frame("a\nb\n", "", 2).matches("\r\n").count(), 1);
-        assert_eq!(frame("a\nb\n", "", 1).matches("\r\n").count(), 0);
+        assert_eq!(frame("a\nb\n", "", 80, 2).matches("\r\n").count(), 1);
+        assert_eq!(frame("a\nb\n", "", 80, 1).matches("\r\n").count(), 0);
     }
 }

@@ -38,11 +38,22 @@ pub fn wait_gone(group: Pid, deadline: Instant) -> bool {
     }
 }
 
-/// Looks through all processes. None where they cannot be listed.
+/// Whether this process is the only one of its group.
+pub fn is_alone() -> bool {
+    has_living_but(rustix::process::getpgrp(), Some(rustix::process::getpid())) == Some(false)
+}
+
 fn has_living(group: Pid) -> Option<bool> {
+    has_living_but(group, None)
+}
+
+/// Looks through all processes. None where they cannot be listed.
+fn has_living_but(group: Pid, but: Option<Pid>) -> Option<bool> {
     let group = group.as_raw_nonzero().get();
+    let but = but.map(|pid| pid.as_raw_nonzero().to_string());
     for entry in std::fs::read_dir("/proc").ok()?.flatten() {
         if entry.file_name().as_encoded_bytes()[0].is_ascii_digit()
+            && but.as_deref().is_none_or(|but| entry.file_name() != but)
             && let Ok(stat) = std::fs::read_to_string(entry.path().join("stat"))
             && living_in(&stat) == Some(group)
         {

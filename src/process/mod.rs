@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `identity` | telling a process from a later one of its number |
 //! | `group` | process groups |
-//! | `signals`, `terminal` | what a supervisor hears, and the terminal it shares with its command |
+//! | `signals` | what a supervisor hears |
+//! | `terminal`, `stops` | the terminal that it shares with its command, which stops for want of it, or is stopped |
 //! | `start` | a command that runs only when all is written down |
 //! | `guardian` | who kills the command when its supervisor is killed |
 //! | `supervise`, `clock` | from a command's start to its end, and how long that may take |
@@ -16,6 +17,7 @@ mod guardian;
 mod identity;
 mod signals;
 mod start;
+mod stops;
 mod supervise;
 mod terminal;
 mod terminate;

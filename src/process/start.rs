@@ -92,6 +92,7 @@ pub(super) fn main(words: &[OsString]) -> u8 {
     let (Some(stdin), Some((program, arguments))) = (receive(&socket), words.split_first()) else {
         return 1;
     };
+    hear_of_the_terminal();
     let error = match rustix::stdio::dup2_stdin(&stdin) {
         Ok(()) => {
             drop(stdin);
@@ -102,6 +103,16 @@ pub(super) fn main(words: &[OsString]) -> u8 {
     let errno = error.raw_os_error().unwrap_or(0);
     let _ = socket.write_all(&errno.to_ne_bytes());
     1
+}
+
+/// A shell that ignores these signals, as bash does within `$(…)`, means its own group. In a group of its own the command
+/// has to stop for want of the terminal to be given it. What is heard is not ignored, and no more heard once the command
+/// is executed.
+fn hear_of_the_terminal() {
+    for signal in [Signal::TTIN, Signal::TTOU] {
+        let nothing = std::sync::Arc::default();
+        let _ = signal_hook::flag::register(signal.as_raw(), nothing);
+    }
 }
 
 /// The standard input that comes with the word; none if the supervisor is gone.

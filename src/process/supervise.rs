@@ -12,7 +12,7 @@ use super::clock::Clock;
 use super::group;
 use super::guardian::Guardian;
 use super::signals::Signals;
-use super::terminal::{Terminal, is_orphaned, pass_on};
+use super::stops::Stops;
 
 /// How often a guardian that died is replaced.
 const MOST_GUARDIANS: u32 = 8;
@@ -40,11 +40,7 @@ pub struct Supervisor<'a> {
     guardian: Option<Guardian>,
     guardians: u32,
     command: Pid,
-    terminal: Option<Terminal>,
-    /// Somebody told this process to stop.
-    told_to_stop: bool,
-    /// The command had the terminal, or wanted it, when it was last stopped.
-    wants_terminal: bool,
+    stops: Stops,
     clock: Clock,
     grace: Duration,
 }
@@ -66,12 +62,15 @@ impl<'a> Supervisor<'a> {
             guardian: Some(guardian),
             guardians: 1,
             command,
-            terminal: Terminal::controlling(),
-            told_to_stop: false,
-            wants_terminal: false,
+            stops: Stops::of(command),
             clock: Clock::None,
             grace,
         })
+    }
+
+    /// Gives the command the terminal, if nobody else can need that; to be called before it runs.
+    pub fn begin(&mut self) {
+        self.stops.begin();
     }
 
     /// Waits until the command has ended, and if its time was over its whole group. It stays to be asked for by the
@@ -88,9 +87,12 @@ impl<'a> Supervisor<'a> {
             let seen = self.peek()?;
             if let Some(stop) = seen.as_ref().and_then(WaitIdStatus::stopping_signal) {
                 self.look(WaitIdOptions::STOPPED)?;
-                self.follow(Signal::from_named_raw(stop));
+                if let Some(signal) = Signal::from_named_raw(stop) {
+                    self.stops.stopped(signal);
+                }
                 continue;
             }
+            self.stops.look();
             self.keep_time();
             if let Some(exit) = &seen
                 && (!self.clock.has_told()
@@ -125,6 +127,7 @@ impl<'a> Supervisor<'a> {
         if let Some(guardian) = self.guardian.take() {
             guardian.dismiss();
         }
+        self.stops.ended(None);
         let _ = self.look(WaitIdOptions::EXITED);
     }
 
@@ -143,17 +146,7 @@ impl<'a> Supervisor<'a> {
 
     fn ended(&mut self, exit: &WaitIdStatus) -> Ended {
         let signal = exit.terminating_signal();
-        if let Some(terminal) = &mut self.terminal {
-            let was_handed = terminal.is_handed();
-            terminal.take_back(self.command);
-            // Ctrl-C was heard by the command's group alone; without `run`, a script around it would have heard it too.
-            let typed = signal
-                .and_then(Signal::from_named_raw)
-                .filter(|signal| matches!(*signal, Signal::INT | Signal::QUIT));
-            if let Some(signal) = typed.filter(|_| was_handed) {
-                pass_on(signal);
-            }
-        }
+        self.stops.ended(signal.and_then(Signal::from_named_raw));
         Ended {
             code: exit.exit_status(),
             signal,
@@ -164,54 +157,10 @@ impl<'a> Supervisor<'a> {
     fn hear(&mut self, signal: Signal) {
         match signal {
             Signal::CHILD => {}
-            Signal::TSTP if is_orphaned() => {}
-            Signal::TSTP => {
-                self.told_to_stop = true;
-                group::signal(self.command, signal);
-            }
-            Signal::CONT => {
-                let wants = std::mem::take(&mut self.wants_terminal);
-                if let Some(terminal) = self.terminal.as_mut().filter(|_| wants) {
-                    terminal.hand_to(self.command);
-                }
-                group::signal(self.command, signal);
-            }
+            Signal::TSTP => self.stops.told_to_stop(),
+            Signal::CONT => self.stops.go_on(),
             signal => group::signal(self.command, signal),
         }
-    }
-
-    /// The command has stopped.
-    fn follow(&mut self, signal: Option<Signal>) {
-        let told = std::mem::take(&mut self.told_to_stop);
-        let wants_terminal = matches!(signal, Some(Signal::TTIN | Signal::TTOU));
-        let was_handed = self.terminal.as_ref().is_some_and(Terminal::is_handed);
-        if let Some(terminal) = &mut self.terminal
-            && wants_terminal
-            && terminal.hand_to(self.command)
-        {
-            group::signal(self.command, Signal::CONT);
-            return;
-        }
-        let typed = self.terminal.is_some() && (was_handed || signal != Some(Signal::STOP));
-        if !told && !typed {
-            return;
-        }
-        if is_orphaned() {
-            // Nobody would ever continue it: the kernel sends the same to stopped groups that are left alone.
-            group::signal(self.command, Signal::HUP);
-            return;
-        }
-        self.wants_terminal = was_handed || wants_terminal;
-        match &mut self.terminal {
-            Some(terminal) if self.wants_terminal => {
-                terminal.take_back(self.command);
-                pass_on(Signal::STOP);
-            }
-            _ => {
-                let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
-            }
-        }
-        // Whoever continues this process is heard, and the command goes on too.
     }
 
     fn keep_time(&mut self) {
@@ -223,7 +172,8 @@ impl<'a> Supervisor<'a> {
     fn sleep(&mut self, signals: &Signals, has_exited: bool) -> io::Result<()> {
         let left = self.clock.left();
         let look = has_exited.then_some(LOOK);
-        let timeout = left.into_iter().chain(look).min();
+        let timeouts = [left, look, self.stops.next_look()];
+        let timeout = timeouts.into_iter().flatten().min();
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         let mut fds = vec![PollFd::new(signals, PollFlags::IN)];
         fds.extend(

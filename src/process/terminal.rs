@@ -1,17 +1,21 @@
 //! The controlling terminal, shared with the command in the background group.
 //!
-//! The terminal stays with the supervisor's own group until the command stops for want of it (SIGTTIN, SIGTTOU): then it
-//! is handed over. So whatever shares that group, a pager at the end of a pipe or a script around the call, keeps the
-//! terminal and hears Ctrl-C as it would without `run`; a command that never reads the terminal never gets it.
+//! At a prompt nobody but the command can need it, so it is handed over at once. Everywhere else it stays with the
+//! supervisor's own group until the command stops for want of it (SIGTTIN, SIGTTOU). So whatever shares that group, a
+//! pager at the end of a pipe or a script around the call, keeps the terminal and hears Ctrl-C as it would without `run`.
 
 use std::os::fd::OwnedFd;
 
-use nix::sys::signal::{SigSet, SigmaskHow};
-use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Signal, getpgid, getpgrp, getppid, getsid, kill_current_process_group};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, sigaction};
+use rustix::fs::{FileType, Mode, OFlags, fstat};
+use rustix::process::{
+    Pid, Signal, getpgid, getpgrp, getpid, getppid, getsid, kill_current_process_group,
+    kill_process,
+};
+use rustix::stdio::{stdin, stdout};
 use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
-use super::identity;
+use super::{group, identity};
 
 /// The controlling terminal.
 #[derive(Debug)]
@@ -38,6 +42,25 @@ impl Terminal {
         tcgetpgrp(&self.tty) == Ok(self.own)
     }
 
+    /// Whether it is the standard input and nobody else could want it or miss its Ctrl-C: this process is alone in the
+    /// group that it listens to, as at a prompt. What stands at the other end of a pipe may only be about to join.
+    pub fn is_for_us_alone(&self) -> bool {
+        tcgetpgrp(stdin()) == Ok(self.own)
+            && !fstat(stdout()).is_ok_and(|stat| {
+                let kind = FileType::from_raw_mode(stat.st_mode);
+                matches!(kind, FileType::Fifo | FileType::Socket)
+            })
+            && group::is_alone()
+    }
+
+    /// Whether another process of this group gave it to a group that it started.
+    pub fn is_with_a_sibling(&self, command: Pid) -> bool {
+        tcgetpgrp(&self.tty).is_ok_and(|leader| {
+            let parent = identity::parent(leader);
+            leader != command && parent.is_some_and(|parent| getpgid(Some(parent)) == Ok(self.own))
+        })
+    }
+
     /// Whether the command's group was given it.
     pub fn is_handed(&self) -> bool {
         self.handed
@@ -49,9 +72,13 @@ impl Terminal {
         self.handed
     }
 
-    /// Takes it back from the command's group, if that still has it.
+    /// Takes it back from the command's group, if that still has it, or nobody to whom that gave it.
     pub fn take_back(&mut self, group: Pid) {
-        if std::mem::take(&mut self.handed) && tcgetpgrp(&self.tty) == Ok(group) {
+        let is_free = || match tcgetpgrp(&self.tty) {
+            Ok(now) => now == group || group::is_gone(now),
+            Err(_) => true,
+        };
+        if std::mem::take(&mut self.handed) && is_free() {
             self.give(self.own);
         }
     }
@@ -72,6 +99,32 @@ impl Terminal {
 /// Does to this process's own group what the terminal did to the command's alone.
 pub fn pass_on(signal: Signal) {
     let _ = kill_current_process_group(signal);
+}
+
+/// Stops this process's own group, as the terminal did the command's. Returns when it is continued.
+pub fn stop_group(signal: Signal) {
+    stop(signal, || kill_current_process_group(signal));
+}
+
+/// Stops this process, as the terminal did the command. Returns when it is continued.
+pub fn stop_self(signal: Signal) {
+    stop(signal, || kill_process(getpid(), signal));
+}
+
+/// A signal stops only who neither hears nor ignores it; nobody hears or ignores SIGSTOP.
+#[allow(unsafe_code)]
+fn stop(signal: Signal, send: impl FnOnce() -> rustix::io::Result<()>) {
+    let stops = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    let hearable = nix::sys::signal::Signal::try_from(signal.as_raw())
+        .ok()
+        .filter(|_| signal != Signal::STOP);
+    // SAFETY: the default action runs no code of this program.
+    let before = hearable.and_then(|signal| unsafe { sigaction(signal, &stops) }.ok());
+    let _ = send();
+    if let (Some(signal), Some(before)) = (hearable, before) {
+        // SAFETY: this is the action that was in force until just now.
+        let _ = unsafe { sigaction(signal, &before) };
+    }
 }
 
 /// Whether nobody would continue this process's group if it were stopped: no member has a parent elsewhere in the

@@ -1,5 +1,6 @@
 //! `wait`, `--follow`, `output`, `status --watch` and `doctor --locks`: what looks on while others work.
 
+mod crowd;
 mod follow;
 mod locks;
 mod output;

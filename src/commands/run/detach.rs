@@ -1,12 +1,13 @@
 //! `run --detach`: the agent is registered here, then handed to a supervisor in a session of its own.
 //!
 //! The supervisor is this program again. Its standard input is a socket on which it answers once, its standard output
-//! the lease, its standard error the agent's output. When it has answered it holds nothing of its caller's.
+//! the lease, its standard error the agent's output. When it has answered it holds nothing of its caller's, whatever
+//! descriptors that left open: a shell's `flock` ends with the shell, and a pipe with its writers.
 
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -86,6 +87,7 @@ pub fn start(args: &RunArgs, context: &Context) -> Result<Answer, NotRun> {
 
 /// Starts the supervisor and waits for its answer; none means that the command runs.
 fn supervise(job: &Job<'_>, orders: &Orders, output: File) -> io::Result<Vec<u8>> {
+    inherit_only_streams()?;
     let (mut socket, its_socket) = UnixStream::pair()?;
     let child = Command::new(THIS_PROGRAM)
         .arg0(SUPERVISOR)
@@ -106,6 +108,23 @@ fn supervise(job: &Job<'_>, orders: &Orders, output: File) -> io::Result<Vec<u8>
         Some(b'\n') => Ok(answer),
         _ => Err(io::Error::other("it died")),
     }
+}
+
+/// From here on whoever is started gets standard input, output and error, and no other descriptor.
+#[allow(unsafe_code)]
+fn inherit_only_streams() -> io::Result<()> {
+    for entry in fs::read_dir("/proc/self/fd")? {
+        let number = entry?
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<RawFd>().ok());
+        if let Some(number) = number.filter(|number| *number > 2) {
+            // SAFETY: it is open, for it was listed just now and this program has no other thread that closes one.
+            let fd = unsafe { BorrowedFd::borrow_raw(number) };
+            rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC)?;
+        }
+    }
+    Ok(())
 }
 
 fn refusal(answer: &[u8]) -> NotRun {

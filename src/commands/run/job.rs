@@ -62,11 +62,16 @@ impl Job<'_> {
         streams: Streams,
         started: impl FnOnce(),
     ) -> Result<Conclusion, NotRun> {
+        // What is shown by this process, or has no input, can do without the terminal.
+        let is_inherited = matches!(streams, Streams::Inherited);
         let (mut supervisor, waiting, tee, input) = match self.prepare(streams) {
             Ok(prepared) => prepared,
             Err(failure) => return Err(self.give_up(failure)),
         };
         let input = input.as_ref().map_or(rustix::stdio::stdin(), AsFd::as_fd);
+        if is_inherited {
+            supervisor.begin();
+        }
         if let Err(error) = waiting.begin(input) {
             supervisor.dismiss();
             return Err(self.not_executed(&error));

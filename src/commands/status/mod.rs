@@ -5,7 +5,9 @@ mod watch;
 use std::collections::HashMap;
 use std::fmt::Display;
 
-use agentreg::model::{Agent, AgentId, Counts, Liveness, Status, TaskState, Timestamp, Totals};
+use agentreg::model::{
+    Agent, AgentId, Counts, Kind, Liveness, Status, TaskState, Timestamp, Totals, parse_duration,
+};
 use agentreg::store::{AgentsWanted, Scope, Store, TaskView};
 use serde::Serialize;
 
@@ -21,7 +23,9 @@ const LAST_ENDED: usize = 10;
 
 #[inline(never)]
 pub fn run(args: &StatusArgs, context: &Context) -> Outcome {
-    let task = context.task_to_read(args.name.as_deref())?;
+    let task = context
+        .task_to_read(args.name.as_deref())
+        .map_err(|failure| hint_at_pause(args, failure))?;
     if task.is_none() && (args.tree || !args.only.is_empty() || !args.labels.is_empty()) {
         return Err(Failure {
             message: "--tree, --only and --label show agents of a task, and none is named"
@@ -41,6 +45,16 @@ pub fn run(args: &StatusArgs, context: &Context) -> Outcome {
     // The process ends with this: to take apart what was read would take as long as a tenth of reading it.
     std::mem::forget(page);
     Ok(Answer::text(text))
+}
+
+/// In `--watch 5s` the duration is taken for a task.
+fn hint_at_pause(args: &StatusArgs, failure: Failure) -> Failure {
+    match args.name.as_deref().filter(|_| args.watch.is_some()) {
+        Some(name) if failure.kind == Kind::NotFound && parse_duration(name).is_ok() => {
+            failure.hint(format!("did you mean --watch={name}?"))
+        }
+        _ => failure,
+    }
 }
 
 /// What is shown, as it was read at one moment.

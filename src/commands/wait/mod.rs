@@ -5,6 +5,7 @@
 
 mod goal;
 mod party;
+mod passing;
 
 use std::time::{Duration, Instant};
 
@@ -62,7 +63,8 @@ pub fn run(args: &WaitArgs, context: &Context) -> Outcome {
                 continue;
             }
         };
-        return answer(&parties, is_met, context, store);
+        let unreached = (!is_met).then(|| out_of_reach(args, tally)).flatten();
+        return Ok(answer(&parties, is_met, context, store)?.warn_of(unreached));
     }
 }
 
@@ -190,6 +192,27 @@ fn timed_out(args: &WaitArgs, tally: Tally) -> Failure {
         retryable: true,
         ..Failure::new(Kind::TimedOut, message)
     }
+}
+
+/// Why there is no use in waiting any longer, where it is not that they ended.
+fn out_of_reach(args: &WaitArgs, tally: Tally) -> Option<String> {
+    let all = tally.met + tally.lost + tally.open;
+    let Until::Is(status) = args.until else {
+        let more = args.number.filter(|number| all < *number)?;
+        return Some(format!(
+            "the task is closed: only {all} of {more} agents were registered"
+        ));
+    };
+    let ended = if tally.lost == 1 {
+        "1 has"
+    } else {
+        &format!("{} have", tally.lost)
+    };
+    Some(if args.any {
+        format!("none of the {all} can get to {status} any more: {ended} ended without")
+    } else {
+        format!("not all of the {all} can get to {status} any more: {ended} ended without")
+    })
 }
 
 fn answer(parties: &[Party], is_met: bool, context: &Context, store: &dyn Store) -> Outcome {

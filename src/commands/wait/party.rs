@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use agentreg::model::{Agent, AgentId, Counts, Liveness, Status, TaskId, TaskState, TaskStatus};
-use agentreg::store::{AgentsWanted, NewReports, ReportQuery, Store};
+use agentreg::model::{Agent, AgentId, Counts, Liveness, Status, TaskId, TaskStatus};
+use agentreg::store::{AgentsWanted, Store};
 
 use super::goal::Tally;
+use super::passing::Passing;
 use crate::cli::words::Until;
 use crate::commands::alive::alive;
 use crate::commands::reap;
@@ -16,12 +17,14 @@ pub struct Party {
     pub task: TaskId,
     /// These, or all of the task.
     named: Option<Vec<AgentId>>,
-    /// The status that an agent has to have had since it is waited for, if that is one it may leave again.
-    passing: Option<(Status, Box<dyn NewReports>)>,
-    /// Those that had it.
-    seen: HashSet<AgentId>,
-    /// As they were at the last look: the named ones, or the active ones.
+    /// Where they are to pass through a status that they may leave again.
+    passing: Option<Passing>,
+    /// The task's counts at the last look. Whoever is registered or ends changes them.
+    counts: Counts,
+    /// The named ones, or the active ones.
     agents: Vec<Agent>,
+    /// Whether agents were registered or ended since those were read.
+    is_stale: bool,
     /// Who is dead and could not be recorded so: they count as ended.
     lost: HashSet<AgentId>,
 }
@@ -36,14 +39,7 @@ impl Party {
     ) -> Result<Self, Failure> {
         let passing = match until {
             Until::Is(status) if status.is_active() => {
-                let query = ReportQuery {
-                    agents: named.clone().unwrap_or_default(),
-                    since: None,
-                };
-                let mut reports = store.follow_reports(&task, &query)?;
-                // What they were before is not waited for; what they are is looked at.
-                reports.next()?;
-                Some((status, reports))
+                Some(Passing::new(&task, named.as_deref(), status, store)?)
             }
             _ => None,
         };
@@ -51,61 +47,62 @@ impl Party {
             task,
             named,
             passing,
-            seen: HashSet::new(),
+            counts: Counts::default(),
             agents: Vec::new(),
+            is_stale: true,
             lost: HashSet::new(),
         })
     }
 
-    /// How they stand now.
+    /// How they stand now. It reads agents only where it has to.
     pub fn look(&mut self, store: &dyn Store, until: Until) -> Result<Tally, Failure> {
-        let wanted = match &self.named {
-            Some(ids) => AgentsWanted::These(ids),
-            None => AgentsWanted::ActiveAndLast(0),
+        let state = store.peek(&self.task, AgentsWanted::None)?.state;
+        self.is_stale |= std::mem::replace(&mut self.counts, state.counts) != state.counts;
+        let may_grow = self.named.is_none() && state.status == TaskStatus::Open;
+        let tally = if let Some(passing) = &mut self.passing {
+            passing.look()?;
+            passing.tally(&self.lost)
+        } else if self.named.is_some() {
+            self.read_again(store)?;
+            let statuses = self.agents.iter().map(|agent| agent.status);
+            self.tally(statuses.fold(Counts::default(), Counts::with), until)
+        } else {
+            if !self.lost.is_empty() {
+                self.read_again(store)?;
+            }
+            self.tally(state.counts, until)
         };
-        let view = store.peek(&self.task, wanted)?;
-        self.agents = view.agents;
-        if let Some((status, reports)) = &mut self.passing {
-            let new = reports.next()?;
-            let had = new.into_iter().filter(|report| report.status == *status);
-            self.seen.extend(had.map(|report| report.agent));
-            let have = self.agents.iter().filter(|agent| agent.status == *status);
-            self.seen.extend(have.map(|agent| agent.id.clone()));
-        }
-        Ok(self.tally(&view.state, until))
+        Ok(Tally { may_grow, ..tally })
     }
 
-    fn tally(&self, state: &TaskState, until: Until) -> Tally {
-        let mut counts = state.counts;
-        if self.named.is_some() {
-            counts = self
-                .agents
-                .iter()
-                .fold(Counts::default(), |counts, agent| counts.with(agent.status));
+    /// Reads the agents where some were registered or ended.
+    fn read_again(&mut self, store: &dyn Store) -> Result<(), Failure> {
+        if self.is_stale {
+            let wanted = match &self.named {
+                Some(ids) => AgentsWanted::These(ids),
+                None => AgentsWanted::ActiveAndLast(0),
+            };
+            self.agents = store.peek(&self.task, wanted)?.agents;
+            self.is_stale = false;
         }
-        let is_lost = |agent: &&Agent| self.lost.contains(&agent.id);
+        Ok(())
+    }
+
+    fn tally(&self, mut counts: Counts, until: Until) -> Tally {
+        let is_lost = |agent: &&Agent| self.lost.contains(&agent.id) && agent.status.is_active();
         for _ in self.agents.iter().filter(is_lost) {
             counts = counts.with_ended(Status::Failed);
         }
-        let (met, open) = match until {
-            Until::Ended | Until::Is(Status::Completed) => (counts.completed, counts.active),
-            Until::Is(Status::Failed) => (counts.failed, counts.active),
-            Until::Is(Status::Terminated) => (counts.terminated, counts.active),
-            Until::Is(_) => {
-                let waits = |agent: &&Agent| {
-                    agent.status.is_active()
-                        && !self.seen.contains(&agent.id)
-                        && !self.lost.contains(&agent.id)
-                };
-                let open = self.agents.iter().filter(waits).count();
-                (self.seen.len() as u64, open as u64)
-            }
+        let met = match until {
+            Until::Is(Status::Failed) => counts.failed,
+            Until::Is(Status::Terminated) => counts.terminated,
+            _ => counts.completed,
         };
         Tally {
             met,
-            open,
-            lost: counts.spawned.saturating_sub(met + open),
-            may_grow: self.named.is_none() && state.status == TaskStatus::Open,
+            open: counts.active,
+            lost: counts.spawned.saturating_sub(met + counts.active),
+            may_grow: false,
         }
     }
 
@@ -116,6 +113,7 @@ impl Party {
         store: &dyn Store,
         tell: &mut dyn FnMut(Failure),
     ) -> Result<bool, Failure> {
+        self.read_again(store)?;
         let seems_dead =
             |agent: &&Agent| agent.status.is_active() && alive(store, agent) == Liveness::No;
         let dead: Vec<AgentId> = self
@@ -124,17 +122,20 @@ impl Party {
             .filter(|agent| !self.lost.contains(&agent.id) && seems_dead(agent))
             .map(|agent| agent.id.clone())
             .collect();
-        let any = !dead.is_empty();
+        let mut any = false;
         for id in dead {
-            // It may have ended, or said something, since the last look.
+            // It may have ended, or said something, since it was read.
             let one = std::slice::from_ref(&id);
-            let agents = store.peek(&self.task, AgentsWanted::These(one))?.agents;
-            let Some(agent) = agents.iter().find(seems_dead) else {
-                continue;
-            };
-            if let Err(error) = reap::if_dead(store, agent) {
-                tell(error.into());
-                self.lost.insert(id);
+            for agent in store.peek(&self.task, AgentsWanted::These(one))?.agents {
+                if seems_dead(&&agent) {
+                    any = true;
+                    if let Err(error) = reap::if_dead(store, &agent) {
+                        tell(error.into());
+                        self.lost.insert(agent.id);
+                    }
+                } else if let Some(known) = self.agents.iter_mut().find(|known| known.id == id) {
+                    *known = agent;
+                }
             }
         }
         Ok(any)

@@ -8,4 +8,4 @@ mod width;
 pub use flow::{flow, wrap};
 pub use line::Line;
 pub use table::{Column, Row, Table};
-pub use width::{cut_front, width};
+pub use width::{cut_front, front, width};

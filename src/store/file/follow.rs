@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::os::unix::fs::FileExt;
 
 use super::FileStore;
+use super::changed::ChangedLogs;
 use super::dir::Access;
 use super::home::Home;
 use super::jsonl::newer;
@@ -27,6 +28,7 @@ pub(crate) struct Follower {
     home: Home,
     task: TaskDir,
     query: ReportQuery,
+    changed: ChangedLogs,
     read: HashMap<AgentId, Place>,
     /// Found by the last second look, and newer than what was handed out then.
     held_back: Vec<Report>,
@@ -48,6 +50,7 @@ pub(crate) fn reports(store: &FileStore, task: &TaskId, query: &ReportQuery) -> 
     let home = store.home()?;
     let task = FileStore::task_dir(&home, task)?;
     Ok(Follower {
+        changed: ChangedLogs::of(&task),
         home,
         task,
         query: query.clone(),
@@ -83,12 +86,19 @@ impl Follower {
         // Read first: a change that is applied after this stands in a log by the time the log is read.
         let last = self.home.last_commit()?;
         let pending = pending(&self.task, last.as_ref())?.and_then(|commit| commit.agent);
-        let mut ids: HashSet<AgentId> = if self.query.agents.is_empty() {
-            let active = self.task.agents_in(Folder::Active)?;
-            let ended = self.task.agents_in(Folder::Ended)?;
-            active.into_iter().chain(ended).collect()
-        } else {
-            self.query.agents.iter().cloned().collect()
+        let asked_for = &self.query.agents;
+        let mut ids: HashSet<AgentId> = match self.changed.take() {
+            Some(changed) if asked_for.is_empty() => changed,
+            Some(changed) => {
+                let are = |id: &&AgentId| changed.contains(*id);
+                asked_for.iter().filter(are).cloned().collect()
+            }
+            None if asked_for.is_empty() => {
+                let active = self.task.agents_in(Folder::Active)?;
+                let ended = self.task.agents_in(Folder::Ended)?;
+                active.into_iter().chain(ended).collect()
+            }
+            None => asked_for.iter().cloned().collect(),
         };
         ids.retain(|id| self.read.get(id).is_none_or(|place| !place.ended));
         let mut found = Vec::new();

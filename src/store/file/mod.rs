@@ -10,7 +10,7 @@
 //! | `agents`, `tasks`, `findings`, `import` | the operations that write |
 //! | `lease` | what an agent's supervisor holds |
 //! | `read`, `ended`, `events`, `find` | the operations that only read |
-//! | `watch`, `follow` | waiting for a change, reading on |
+//! | `watch`, `follow`, `changed` | waiting for a change, reading on where something changed |
 //! | `check`, `proof` | `doctor`, and that locks hold |
 //!
 //! # The system calls of a report
@@ -33,6 +33,7 @@
 //! | `write` | standard output | the answer, unless `-q` |
 
 mod agents;
+mod changed;
 mod check;
 mod commit;
 mod dir;

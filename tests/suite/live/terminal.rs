@@ -11,13 +11,13 @@ use serde_json::Value;
 use super::{World, until};
 
 /// What a shell says when it waits for a command.
-const PROMPT: &str = "ready>";
+pub(super) const PROMPT: &str = "ready>";
 
 /// Says that it has begun in words that do not stand in its own text, which the terminal echoes.
-const BEGUN: &str = "echo begun-$((40+2))";
+pub(super) const BEGUN: &str = "echo begun-$((40+2))";
 
 /// An interactive shell of this world.
-fn shell(world: &World) -> OsSession {
+pub(super) fn shell(world: &World) -> OsSession {
     let mut command = Command::new("bash");
     world
         .env
@@ -34,22 +34,22 @@ fn shell(world: &World) -> OsSession {
 }
 
 #[track_caller]
-fn sees(shell: &mut OsSession, text: &str) {
+pub(super) fn sees(shell: &mut OsSession, text: &str) {
     if let Err(error) = shell.expect(text) {
         panic!("{text:?} was not seen: {error}");
     }
 }
 
-fn types(shell: &mut OsSession, line: &str) {
+pub(super) fn types(shell: &mut OsSession, line: &str) {
     shell.send_line(line).unwrap();
 }
 
-fn presses(shell: &mut OsSession, key: ControlCode) {
+pub(super) fn presses(shell: &mut OsSession, key: ControlCode) {
     shell.send(key).unwrap();
 }
 
-const CTRL_C: ControlCode = ControlCode::EndOfText;
-const CTRL_Z: ControlCode = ControlCode::Substitute;
+pub(super) const CTRL_C: ControlCode = ControlCode::EndOfText;
+pub(super) const CTRL_Z: ControlCode = ControlCode::Substitute;
 
 #[track_caller]
 fn one_was_interrupted(world: &World, shell: &mut OsSession) {

@@ -3,7 +3,7 @@ use std::io::Write;
 
 use expectrl::{Eof, Expect, Session};
 
-use super::Running;
+use super::{Running, parsed};
 use crate::env::Env;
 
 /// An agent whose command printed this.
@@ -86,4 +86,38 @@ fn a_terminal_gets_nothing_that_it_would_obey() {
     let shown = session.expect(Eof).unwrap();
     let shown = String::from_utf8_lossy(shown.as_bytes()).into_owned();
     assert_eq!(shown, "grün\t\\u{1b}[2Jcleared\r\n");
+}
+
+#[test]
+fn as_json_it_is_one_document_however_much_there_is() {
+    for length in [0, 3, 200_000] {
+        let text = "ä".repeat(length);
+        let env = with_output(text.as_bytes());
+        assert_eq!(env.json(&["output", "a"])["output"], text);
+    }
+    let env = with_output(b"one\n");
+    let mut following = Running::start(&mut env.command(&["output", "a", "--follow", "--json"]));
+    following.until_it_watches();
+    assert_eq!(parsed(&following.line())["output"], "one\n");
+    append(&env, b"two\n");
+    assert_eq!(parsed(&following.line())["output"], "two\n");
+    env.reports("t", "a", &["-s", "completed"]);
+    following.exits(0);
+    assert_eq!(following.rest(), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_not_kept_is_not_waited_for() {
+    let env = Env::new();
+    env.task("t");
+    let script = "agentreg run --task t --id a -- sh -c 'echo begun; read x'";
+    let mut shell = std::process::Command::new("sh");
+    env.prepare(&mut shell)
+        .args(["-c", script])
+        .stdin(std::process::Stdio::piped());
+    let mut run = Running::start(&mut shell);
+    assert_eq!(run.line(), "begun");
+    Running::start(&mut env.command(&["output", "a", "--follow"])).exits(3);
+    drop(run.child.stdin.take());
+    run.end();
 }

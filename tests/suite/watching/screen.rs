@@ -135,6 +135,34 @@ fn it_fits_a_terminal_that_gets_smaller() {
 }
 
 #[test]
+fn no_line_is_wider_than_a_narrow_terminal() {
+    let env = with_agents();
+    let mut session = on_terminal(&env, "agentreg status t --watch=60s");
+    entered(&mut session);
+    before(&mut session, "\x1b[?2026l");
+    session.get_process_mut().set_window_size(15, 3).unwrap();
+    let frame = before(&mut session, "\x1b[J");
+    assert!(frame.contains("… "), "{frame:?}");
+    for row in frame.rsplit("\x1b[H").next().unwrap().split("\r\n") {
+        let mut shown = row.to_owned();
+        while let Some(at) = shown.find('\x1b') {
+            let end = shown[at..].find(|c: char| c.is_ascii_alphabetic()).unwrap();
+            shown.replace_range(at..=at + end, "");
+        }
+        assert!(shown.chars().count() <= 15, "{shown:?} in {frame:?}");
+    }
+    session.send("q").unwrap();
+    left(&mut session);
+}
+
+#[test]
+fn a_duration_apart_from_watch_is_told_where_it_belongs() {
+    let env = with_agents();
+    let said = env.fails(3, &["status", "--watch", "5s"]);
+    assert!(said.contains("--watch=5s"), "{said}");
+}
+
+#[test]
 fn into_a_pipe_it_prints_a_block_a_change() {
     let env = with_agents();
     let mut watching = Running::start(&mut env.command(&["status", "t", "--watch=20s", "--json"]));
