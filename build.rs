@@ -16,15 +16,18 @@ use std::{env, fs, io};
 /// Which functions everyday calls run, for the linker; `benches/layout.py` writes it and says why.
 const LAYOUT: &str = "benches/layout.ld";
 
-/// The libraries that the standard library names to the linker, and the static one to be found under that name.
-const LIBRARIES: [(&str, &str); 7] = [
-    ("libc.a", "libc.a"),
-    ("libm.a", "libm.a"),
-    ("libpthread.a", "libpthread.a"),
-    ("librt.a", "librt.a"),
-    ("libdl.a", "libdl.a"),
-    ("libutil.a", "libutil.a"),
-    ("libgcc_s.a", "libgcc_eh.a"),
+/// These need one another, and some linkers look through each only once, but through a group until all is found.
+const C: &[&str] = &["libc.a", "libgcc_eh.a", "libgcc.a"];
+
+/// The libraries that the standard library names to the linker, and the static ones to be found under that name.
+const LIBRARIES: [(&str, &[&str]); 7] = [
+    ("libc.a", C),
+    ("libm.a", &["libm.a"]),
+    ("libpthread.a", &["libpthread.a"]),
+    ("librt.a", &["librt.a"]),
+    ("libdl.a", &["libdl.a"]),
+    ("libutil.a", &["libutil.a"]),
+    ("libgcc_s.a", C),
 ];
 
 fn main() {
@@ -59,8 +62,9 @@ fn main() {
 
 /// What has the linker link statically, if there is what it needs.
 fn without_loader(out: &Path) -> Option<Vec<String>> {
-    for (name, library) in LIBRARIES {
-        stand_in(&out.join(name), &find(library)?).ok()?;
+    for (name, libraries) in LIBRARIES {
+        let found = libraries.iter().map(|library| find(library));
+        stand_in(&out.join(name), &found.collect::<Option<Vec<_>>>()?).ok()?;
     }
     let directory = format!("-L{}", out.display());
     Some(vec![directory, "-static".to_owned(), "-no-pie".to_owned()])
@@ -111,9 +115,13 @@ fn is(variable: &str, value: &str) -> bool {
     env::var(variable).as_deref() == Ok(value)
 }
 
-/// A linker script that is found before the shared library of its name and leads to the static one.
-fn stand_in(name: &Path, library: &Path) -> io::Result<()> {
-    fs::write(name, format!("INPUT({})\n", library.display()))
+/// A linker script that is found before the shared library of its name and leads to static ones.
+fn stand_in(name: &Path, libraries: &[PathBuf]) -> io::Result<()> {
+    let libraries: Vec<_> = libraries
+        .iter()
+        .map(|library| library.to_string_lossy())
+        .collect();
+    fs::write(name, format!("GROUP({})\n", libraries.join(" ")))
 }
 
 /// Where the C compiler, which links, finds a library; none if it does not.
