@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use agentreg::model::{TaskId, TaskStatus};
-use agentreg::store::{AgentsWanted, Scope, Store, Watched};
+use agentreg::store::{AgentsWanted, Pace, Scope, Store, Watched};
 
 use super::Outcome;
 use super::context::Context;
@@ -65,7 +65,7 @@ pub fn run(feed: &mut dyn Feed, followed: &Followed, context: &Context) -> Outco
         let scope: Vec<_> = std::iter::once(Watched::Machine)
             .chain(tasks.iter().map(|task| feed.watched(task)))
             .collect();
-        let mut watcher = store.watcher(&scope)?;
+        let mut watcher = store.watcher(&scope, Pace::Prompt)?;
         loop {
             if matches!(followed, Followed::Open(_)) && changed(store, &mut known)? {
                 let new = open_tasks(store, &tasks)?;

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use agentreg::model::{Agent, AgentId, Kind, TaskId};
-use agentreg::store::{AgentsWanted, Store, Watched};
+use agentreg::store::{AgentsWanted, Pace, Store, Watched};
 use serde::Serialize;
 
 use super::Outcome;
@@ -25,7 +25,7 @@ pub fn run(args: &OutputArgs, context: &Context) -> Outcome {
     let (task, agent) = store.find_agent(named.as_ref(), &args.agent)?;
     // What is watched from here on is looked at after this.
     let mut watcher = if args.follow {
-        Some(store.watcher(&[Watched::Output(&task), Watched::Machine])?)
+        Some(store.watcher(&[Watched::Output(&task), Watched::Machine], Pace::Prompt)?)
     } else {
         None
     };

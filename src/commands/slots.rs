@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use agentreg::model::{Kind, Liveness, TaskId, TaskStatus, format_duration};
-use agentreg::store::{AgentsWanted, Store, Watched};
+use agentreg::store::{AgentsWanted, Pace, Store, Watched};
 
 use super::alive::alive;
 use super::context::random;
@@ -50,7 +50,7 @@ impl Slot<'_> {
             let deadline = longest.and_then(|longest| started.checked_add(longest));
             if watcher.is_none() {
                 let scope = [Watched::Machine, Watched::Leases(self.task)];
-                watcher = Some(self.store.watcher(&scope)?);
+                watcher = Some(self.store.watcher(&scope, Pace::Sparing)?);
                 // What happened before it watched is looked for at once.
                 if self.looks_free()? {
                     continue;

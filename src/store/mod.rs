@@ -16,7 +16,7 @@ pub use query::{
     AgentsWanted, Check, EventQuery, FindingQuery, Import, ImportedAgent, Problem, ReportQuery,
     Scope,
 };
-pub use watch::{NewReports, Watched, Watcher};
+pub use watch::{NewReports, Pace, Watched, Watcher};
 
 use std::fs::File;
 
@@ -172,8 +172,8 @@ pub trait Store {
     fn import(&self, import: Import<'_>, progress: &dyn Fn(u64))
     -> Result<Option<Done<TaskState>>>;
 
-    /// Watches `scope`; a task in it that is not there is `not_found`.
-    fn watcher(&self, scope: &[Watched<'_>]) -> Result<Box<dyn Watcher>>;
+    /// Watches `scope` at this pace; a task in it that is not there is `not_found`.
+    fn watcher(&self, scope: &[Watched<'_>], pace: Pace) -> Result<Box<dyn Watcher>>;
 
     /// Checks every invariant by recounting everything; with `repair` mends what is wrong.
     fn check(&self, repair: bool) -> Result<Check>;

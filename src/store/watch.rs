@@ -21,6 +21,15 @@ pub enum Watched<'a> {
     Output(&'a TaskId),
 }
 
+/// How soon a watcher tells of a change that comes just after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Within 50 ms, as long as a look takes less than half of that.
+    Prompt,
+    /// The later the longer a look takes, so that many may watch beside those who work.
+    Sparing,
+}
+
 /// Sees every change from the moment it is made on: who makes it first and looks then misses none.
 pub trait Watcher: Send {
     /// Sleeps until something may have changed since it last returned `true`, or since it was made; at most `timeout`,

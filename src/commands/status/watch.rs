@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Sender};
 use std::time::{Duration, Instant};
 
 use agentreg::model::{TaskId, TaskStatus};
-use agentreg::store::{Watched, Watcher};
+use agentreg::store::{Pace, Watched, Watcher};
 
 use super::super::Outcome;
 use super::super::context::{Context, now};
@@ -29,7 +29,7 @@ pub fn run(
     if let Some(task) = task {
         scope.extend([Watched::Reports(task), Watched::Task(task)]);
     }
-    let watcher = context.store()?.watcher(&scope)?;
+    let watcher = context.store()?.watcher(&scope, Pace::Sparing)?;
     let watch = Watch {
         args,
         context,

@@ -10,7 +10,7 @@ mod passing;
 use std::time::{Duration, Instant};
 
 use agentreg::model::{Agent, Kind, Status};
-use agentreg::store::{Store, Watched, Watcher};
+use agentreg::store::{Pace, Store, Watched, Watcher};
 use serde::Serialize;
 
 use self::goal::{Goal, Tally, Verdict};
@@ -110,7 +110,7 @@ fn watcher(
     if matches!(until, Until::Is(status) if status.is_active()) {
         scope.extend(parties.iter().map(|party| Watched::Reports(&party.task)));
     }
-    Ok(store.watcher(&scope)?)
+    Ok(store.watcher(&scope, Pace::Prompt)?)
 }
 
 fn look(parties: &mut [Party], store: &dyn Store, until: Until) -> Result<Tally, Failure> {

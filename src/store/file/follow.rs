@@ -169,6 +169,10 @@ impl Place {
                 begin = end;
             }
             unread.drain(..begin);
+            if read < block.len() {
+                // What is appended from now on is a change, and read after that.
+                return Ok(());
+            }
             block.resize(BLOCK, 0);
         }
     }

@@ -70,7 +70,7 @@ use self::lock::Patience;
 use self::task::{TaskDir, TaskGuard};
 use super::{
     AgentsWanted, Check, Done, Error, EventQuery, FindingQuery, Import, Lease, LeaseState,
-    NewReports, ReportQuery, Result, Scope, Store, TaskView, Watched, Watcher,
+    NewReports, Pace, ReportQuery, Result, Scope, Store, TaskView, Watched, Watcher,
 };
 use crate::model::rules::{Registration, Update};
 use crate::model::{
@@ -327,8 +327,8 @@ impl Store for FileStore {
         import::import(self, import, progress)
     }
 
-    fn watcher(&self, scope: &[Watched<'_>]) -> Result<Box<dyn Watcher>> {
-        Ok(Box::new(watch::watcher(self, scope)?))
+    fn watcher(&self, scope: &[Watched<'_>], pace: Pace) -> Result<Box<dyn Watcher>> {
+        Ok(Box::new(watch::watcher(self, scope, pace)?))
     }
 
     fn check(&self, repair: bool) -> Result<Check> {

@@ -17,13 +17,13 @@ use super::FileStore;
 use super::dir::Dir;
 use super::home::Home;
 use super::task::{ACTIVE, ENDED, LEASES, OUTPUT};
-use crate::store::{Error, Result, Watched, Watcher};
+use crate::store::{Error, Pace, Result, Watched, Watcher};
 
 /// The least time between two looks.
 const PAUSE: Duration = Duration::from_millis(40);
 /// The most, and how often a watcher looks that is told nothing.
 const SLOW: Duration = Duration::from_secs(1);
-/// A pause is so many times as long as the look before it: twenty watchers leave the machine to those who work.
+/// A sparing pause is so many times as long as the look before it: twenty watchers leave the machine to those who work.
 const PAUSE_PER_LOOK: u32 = 100;
 
 /// Tells when files may have changed.
@@ -33,6 +33,7 @@ pub(crate) struct FileWatcher {
     inotify: Option<OwnedFd>,
     /// Whether something in scope could not be watched.
     is_blind: bool,
+    pace: Pace,
     /// When it last said that something may have changed, until the pause after that is known.
     woke: Option<Instant>,
     /// Before this it does not say so again.
@@ -42,12 +43,13 @@ pub(crate) struct FileWatcher {
 }
 
 /// A watcher of `scope`. A task that is not there is `not_found`.
-pub(crate) fn watcher(store: &FileStore, scope: &[Watched<'_>]) -> Result<FileWatcher> {
+pub(crate) fn watcher(store: &FileStore, scope: &[Watched<'_>], pace: Pace) -> Result<FileWatcher> {
     let home = store.home()?;
     let now = Instant::now();
     let mut watcher = FileWatcher {
         inotify: inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok(),
         is_blind: false,
+        pace,
         woke: None,
         rests_until: now,
         next_look: now + SLOW,
@@ -127,7 +129,11 @@ impl Watcher for FileWatcher {
         let deadline = now.checked_add(timeout);
         let left = |until: Instant| until.saturating_duration_since(Instant::now());
         if let Some(woke) = self.woke.take() {
-            let pause = ((now - woke) * PAUSE_PER_LOOK).clamp(PAUSE, SLOW);
+            let look = now - woke;
+            let pause = match self.pace {
+                Pace::Prompt => PAUSE.max(look * 2),
+                Pace::Sparing => (look * PAUSE_PER_LOOK).clamp(PAUSE, SLOW),
+            };
             self.rests_until = woke + pause;
             self.next_look = now + SLOW;
         }
@@ -187,7 +193,7 @@ mod tests {
     #[test]
     fn a_change_is_told_once_even_if_it_came_before_the_wait() {
         let (_root, store) = home();
-        let mut watcher = watcher(&store, &[Watched::Machine]).unwrap();
+        let mut watcher = watcher(&store, &[Watched::Machine], Pace::Sparing).unwrap();
         assert!(!watcher.wait(NOW).unwrap());
         change(&store);
         assert!(watcher.wait(NOW).unwrap());
@@ -197,7 +203,7 @@ mod tests {
     #[test]
     fn changes_close_together_are_one_and_the_last_is_not_lost() {
         let (_root, store) = home();
-        let mut watcher = watcher(&store, &[Watched::Machine]).unwrap();
+        let mut watcher = watcher(&store, &[Watched::Machine], Pace::Sparing).unwrap();
         let begun = Instant::now();
         let mut told = 0;
         while begun.elapsed() < PAUSE * 10 {
@@ -213,7 +219,7 @@ mod tests {
     #[test]
     fn a_long_look_is_followed_by_a_long_pause() {
         let (_root, store) = home();
-        let mut watcher = watcher(&store, &[Watched::Machine]).unwrap();
+        let mut watcher = watcher(&store, &[Watched::Machine], Pace::Sparing).unwrap();
         change(&store);
         assert!(watcher.wait(NOW).unwrap());
         // The look.
@@ -224,9 +230,23 @@ mod tests {
     }
 
     #[test]
+    fn who_is_prompt_pauses_no_longer_for_a_long_look() {
+        let (_root, store) = home();
+        let mut watcher = watcher(&store, &[Watched::Machine], Pace::Prompt).unwrap();
+        change(&store);
+        assert!(watcher.wait(NOW).unwrap());
+        // The look.
+        std::thread::sleep(Duration::from_millis(20));
+        change(&store);
+        let begun = Instant::now();
+        assert!(watcher.wait(SLOW * 5).unwrap());
+        assert!(begun.elapsed() < SLOW / 2, "{:?}", begun.elapsed());
+    }
+
+    #[test]
     fn who_is_told_nothing_looks_every_second() {
         let (_root, store) = home();
-        let mut watcher = watcher(&store, &[Watched::Machine]).unwrap();
+        let mut watcher = watcher(&store, &[Watched::Machine], Pace::Sparing).unwrap();
         watcher.inotify = None;
         watcher.is_blind = true;
         assert!(!watcher.wait(SLOW / 4).unwrap());
