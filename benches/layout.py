@@ -58,10 +58,11 @@ def main():
             callers.setdefault(what, set()).add(call)
 
     def order(what):
-        # First what every call runs. Last what brings along much that is not run, because its name has many instances.
+        # First what the first call runs, which is made most. Of that and of the rest, last what brings along much that is
+        # not run, because its name has many instances.
         brought = sum(size for _, size, other in sections if other == what)
         is_crowded = brought > 2 * sum(wanted[what].values())
-        return is_crowded, -len(callers[what]), sorted(callers[what]), what
+        return 0 not in callers[what], is_crowded, -len(callers[what]), sorted(callers[what]), what
 
     write(sorted(wanted, key=order))
 

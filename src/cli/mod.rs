@@ -4,7 +4,7 @@
 //! word is a command is read by that command alone, which takes the global options for its own: handing them down from
 //! a root costs clap as much again. Where that does not end in a call (help, a mistake) the command's branch of the tree
 //! says why; every other call, and everything that renders help for all, builds the whole tree. What either understands
-//! and prints is the same.
+//! and prints is the same. The two calls that are made all day need no tree at all (see [`plain`]).
 
 mod agent;
 mod explain;
@@ -12,6 +12,7 @@ mod globals;
 mod look;
 mod machine;
 mod misplaced;
+mod plain;
 mod run;
 mod task;
 pub mod value;
@@ -127,6 +128,9 @@ fn entry(name: &str) -> Option<&'static Entry> {
 /// # Errors
 /// Help that was asked for, or a usage error.
 pub fn parse(words: &[OsString]) -> Result<Call, Stop> {
+    if let Some(call) = plain::read(words) {
+        return Ok(call);
+    }
     let named = words
         .split_first()
         .and_then(|(name, rest)| Some((entry(name.to_str()?)?, rest)));

@@ -71,6 +71,8 @@ fn a_branch_alone_prints_what_the_whole_tree_prints() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
     #[test]
     fn a_command_alone_understands_what_its_branch_understands(
         at in 0..COMMANDS.len(),

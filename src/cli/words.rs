@@ -33,6 +33,13 @@ pub struct Words<T> {
     read: fn(&str) -> Result<T, BadValue>,
 }
 
+impl<T> Words<T> {
+    /// What the word means.
+    pub fn read(&self, word: &str) -> Result<T, BadValue> {
+        (self.read)(word)
+    }
+}
+
 impl<T: Clone + Send + Sync + 'static> TypedValueParser for Words<T> {
     type Value = T;
 
