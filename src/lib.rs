@@ -55,6 +55,14 @@
 //! command is gone, at once and for certain. What a command leaves running when it ends by itself is its own business:
 //! then the agent's end is recorded, and the lease means nothing any more.
 //!
+//! # What a call costs
+//!
+//! Most of a report is what any process costs: its start, its exit, one sync. The rest is kept small where it was measured
+//! to be large: the command enters the process itself and not through the standard library's preparations, reads the
+//! plainest calls without building clap's commands, and has the functions of a report side by side, because the kernel
+//! maps a program in pieces of sixteen pages (`build.rs`, `benches/layout.py`). [`store::file`] lists the system calls. A
+//! lock that is taken is tried again after naps, because who is woken with a lock has yet to get a processor.
+//!
 //! # Where it ends
 //!
 //! A process that is stopped, not killed, while it holds the global lock holds up the lifecycle changes of the machine

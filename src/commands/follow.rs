@@ -60,6 +60,7 @@ pub fn run(feed: &mut dyn Feed, followed: &Followed, context: &Context) -> Outco
         Followed::Some(tasks) | Followed::Open(tasks) => tasks.clone(),
     };
     let mut known = None;
+    let mut closed = false;
     loop {
         // What is watched from here on is looked at after this.
         let scope: Vec<_> = std::iter::once(Watched::Machine)
@@ -67,17 +68,20 @@ pub fn run(feed: &mut dyn Feed, followed: &Followed, context: &Context) -> Outco
             .collect();
         let mut watcher = store.watcher(&scope, Pace::Prompt)?;
         loop {
-            if matches!(followed, Followed::Open(_)) && changed(store, &mut known)? {
-                let new = open_tasks(store, &tasks)?;
-                if !new.is_empty() {
-                    for task in new {
-                        feed.add(&task)?;
-                        tasks.push(task);
+            // Told from one line of the machine's journal: a look at each task would cost as much as what is followed.
+            if changed(store, &mut known)? {
+                if matches!(followed, Followed::Open(_)) {
+                    let new = open_tasks(store, &tasks)?;
+                    if !new.is_empty() {
+                        for task in new {
+                            feed.add(&task)?;
+                            tasks.push(task);
+                        }
+                        break;
                     }
-                    break;
                 }
+                closed = is_closed(store, followed)?;
             }
-            let closed = is_closed(store, followed)?;
             let text = feed.next()?;
             if !text.is_empty() && !say(text.as_bytes())? {
                 return Ok(Answer::nothing());

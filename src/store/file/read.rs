@@ -97,20 +97,27 @@ pub(crate) fn view(store: &FileStore, task: &TaskId, wanted: AgentsWanted<'_>) -
     let home = store.home()?;
     let task = FileStore::task_dir(&home, task)?;
     if wanted == AgentsWanted::None {
-        let state = state(&home, &task)?;
-        return Ok(TaskView {
-            state,
-            agents: Vec::new(),
-        });
+        return without_agents(&home, &task);
     }
     let _lock = task.lock_shared(&store.patience())?;
     look(&home, &task, wanted)
+}
+
+/// Counts alone need no lock: they stand in one line.
+fn without_agents(home: &Home, task: &TaskDir) -> Result<TaskView> {
+    Ok(TaskView {
+        state: state(home, task)?,
+        agents: Vec::new(),
+    })
 }
 
 /// The same without the lock; looks again while the task is changing.
 pub(crate) fn peek(store: &FileStore, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView> {
     let home = store.home()?;
     let task = FileStore::task_dir(&home, task)?;
+    if wanted == AgentsWanted::None {
+        return without_agents(&home, &task);
+    }
     let mut tries = 0;
     loop {
         let before = task.applied_rev()?;
