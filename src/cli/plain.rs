@@ -185,6 +185,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::tests::WORDS;
     use super::super::{branch, entry, parse_with};
     use super::read;
 
@@ -248,55 +249,4 @@ mod tests {
             }
         }
     }
-
-    /// Options of both commands and of none, values that are right and wrong.
-    const WORDS: [&str; 47] = [
-        "-q",
-        "--quiet",
-        "--json",
-        "--home",
-        "--task",
-        "--lock-timeout",
-        "--color",
-        "-m",
-        "--message",
-        "-s",
-        "--status",
-        "-p",
-        "--percent",
-        "--agent",
-        "-t",
-        "--type",
-        "--severity",
-        "--data",
-        "--file",
-        "--line",
-        "--tree",
-        "--all",
-        "--only",
-        "--label",
-        "--help",
-        "-h",
-        "--",
-        "-",
-        "-x",
-        "-p40",
-        "--percent=40",
-        "40",
-        "101",
-        "done",
-        "blocked",
-        "high",
-        "low",
-        "issue",
-        "two words",
-        "../x",
-        "a-1",
-        "10s",
-        "help",
-        "",
-        "k=v",
-        "src/a.rs",
-        "-5 degrees",
-    ];
 }

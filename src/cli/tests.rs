@@ -88,7 +88,7 @@ proptest! {
 }
 
 /// Options of some commands and of none, values that are right and wrong.
-const WORDS: [&str; 60] = [
+pub(super) const WORDS: [&str; 60] = [
     "-q",
     "--quiet",
     "--json",

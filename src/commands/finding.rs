@@ -8,6 +8,7 @@ use crate::cli::FindingArgs;
 use crate::output::json::{self, FindingObject, Keyed};
 use crate::output::{Answer, Failure};
 
+// A function of its own, so that it can lie beside what else everyday calls run.
 #[inline(never)]
 pub fn run(args: &FindingArgs, context: &Context) -> Outcome {
     let agent = Context::me(args.agent.as_ref())?;

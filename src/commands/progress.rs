@@ -9,6 +9,7 @@ use super::{Outcome, text, workspace};
 use crate::cli::ProgressArgs;
 use crate::output::{Answer, Failure, escape};
 
+// A function of its own, so that it can lie beside what else everyday calls run.
 #[inline(never)]
 pub fn run(args: &ProgressArgs, context: &Context) -> Outcome {
     let agent = Context::me(args.agent.as_ref())?;

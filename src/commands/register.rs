@@ -17,6 +17,7 @@ use crate::output::{Answer, Failure};
 /// Six hex digits a second and type run out late; a hundred clashes in a row are no accident.
 const MAX_CLASHES: u32 = 100;
 
+// A function of its own, so that it can lie beside what else everyday calls run.
 #[inline(never)]
 pub fn run(args: &RegisterArgs, context: &Context) -> Outcome {
     let task = context.task_to_change(None)?;

@@ -83,3 +83,28 @@ fn system_calls(env: &Env, args: &[&str]) -> Vec<String> {
         .filter(|name| !RUNTIME.contains(&name.as_str()))
         .collect()
 }
+
+#[test]
+fn no_file_of_the_registry_stands_in_for_a_stream_that_the_caller_closed() {
+    let env = agent_env();
+    let log = env.root().join("strace");
+    let mut strace = Command::new("strace");
+    let script = "exec \"$0\" progress --task t --agent a said <&- >&- 2>&-";
+    env.prepare(&mut strace)
+        .args(["-qq", "-o"])
+        .arg(&log)
+        .args(["sh", "-c", script, BINARY]);
+    assert!(strace.status().unwrap().success());
+    let home = format!("\"{}\"", env.home().display());
+    let text = fs::read_to_string(log).expect("strace's log");
+    let opened: Vec<u32> = text
+        .lines()
+        .skip_while(|line| !line.starts_with("open") || !line.contains(&home))
+        .filter(|line| line.starts_with("open"))
+        .filter_map(|line| line.rsplit_once("= ")?.1.parse().ok())
+        .collect();
+    assert!(
+        opened.len() > 3 && opened.iter().all(|fd| *fd > 2),
+        "{opened:?}"
+    );
+}

@@ -69,8 +69,8 @@ pub struct Recorded {
     pub terminated: bool,
 }
 
-/// Records the end. A full disk or a lock that is not free is tried again for a
-/// while, unless a signal says that it is enough.
+/// Records the end. A full disk or a lock that is not free is tried again for a while, unless a signal says that it is
+/// enough.
 pub fn record(
     store: &dyn Store,
     agent: &Agent,

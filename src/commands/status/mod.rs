@@ -21,6 +21,7 @@ use crate::output::{Answer, Failure, Terminal, people};
 /// How many of the agents that have ended are shown unless more is asked for.
 const LAST_ENDED: usize = 10;
 
+// A function of its own, so that it can lie beside what else everyday calls run.
 #[inline(never)]
 pub fn run(args: &StatusArgs, context: &Context) -> Outcome {
     let task = context

@@ -232,6 +232,7 @@ impl Dir {
 
     fn open_beneath(&self, name: &str, flags: OFlags) -> Result<Option<OwnedFd>> {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        // One name alone needs no walk: not to follow it is enough.
         let opened = if name.contains('/') {
             match retry_on_intr(|| {
                 rustix::fs::openat2(&self.fd, name, flags, Mode::empty(), resolve)

@@ -20,7 +20,7 @@
 //!
 //! | call | of | why |
 //! |---|---|---|
-//! | `open`, `fstat` | the home | everything is named from here on; a home that others can write to is refused |
+//! | `open`, `fstat` | the home | everything is named from here on; a home that others can enter is refused |
 //! | `openat2` | `tasks/<task>` | held open, so that a close may move it; `openat2` follows no link on the way |
 //! | `openat`, `flock` | the task's `lock` | tried first: only a call that finds it taken pays for waiting |
 //! | `openat`, `fstat`, `pread`, `close` | the global `journal.jsonl` | its last line, if it is this task's, may be unapplied; `fstat` tells where it ends, and that it is a file |

@@ -1,7 +1,9 @@
 //! Who gets the terminal where `run` is not alone: in a `run`, in `$(…)`, beside another; and at once where it is.
 
 use super::World;
-use super::terminal::{BEGUN, CTRL_C, CTRL_Z, PROMPT, presses, sees, shell, types};
+use super::terminal::{
+    BEGUN, CTRL_C, CTRL_Z, PROMPT, presses, sees, shell, stops_between_two_lines, types,
+};
 
 /// Prints whether the group that runs it has the terminal.
 const LOOKS: &str = "set -- $(sed \"s/.*) //\" /proc/$$/stat); [ $3 = $6 ] && echo in-$((40+2)) || echo out-$((40+2))";
@@ -31,21 +33,7 @@ fn a_run_in_a_run_stops_and_goes_on() {
     let world = World::new();
     let mut shell = shell(&world);
     for end in ["", " | cat"] {
-        let reads = "sh -c 'read x; echo first-$x; read y; echo second-$y'";
-        types(
-            &mut shell,
-            &format!("agentreg run -- agentreg run -- {reads}{end}"),
-        );
-        types(&mut shell, "a");
-        sees(&mut shell, "first-a");
-        presses(&mut shell, CTRL_Z);
-        sees(&mut shell, "Stopped");
-        sees(&mut shell, PROMPT);
-        types(&mut shell, "fg");
-        sees(&mut shell, "agentreg run");
-        types(&mut shell, "b");
-        sees(&mut shell, "second-b");
-        sees(&mut shell, PROMPT);
+        stops_between_two_lines(&mut shell, "agentreg run -- agentreg run --", end);
     }
 }
 

@@ -51,6 +51,23 @@ pub(super) fn presses(shell: &mut OsSession, key: ControlCode) {
 pub(super) const CTRL_C: ControlCode = ControlCode::EndOfText;
 pub(super) const CTRL_Z: ControlCode = ControlCode::Substitute;
 
+/// Has `run` start a command that reads two lines, and stops it with Ctrl-Z between them.
+#[track_caller]
+pub(super) fn stops_between_two_lines(shell: &mut OsSession, run: &str, end: &str) {
+    let reads = "sh -c 'read x; echo first-$x; read y; echo second-$y'";
+    types(shell, &format!("{run} {reads}{end}"));
+    types(shell, "a");
+    sees(shell, "first-a");
+    presses(shell, CTRL_Z);
+    sees(shell, "Stopped");
+    sees(shell, PROMPT);
+    types(shell, "fg");
+    sees(shell, "agentreg run");
+    types(shell, "b");
+    sees(shell, "second-b");
+    sees(shell, PROMPT);
+}
+
 #[track_caller]
 fn one_was_interrupted(world: &World, shell: &mut OsSession) {
     sees(shell, PROMPT);
@@ -155,20 +172,7 @@ fn ctrl_z_stops_and_fg_goes_on() {
 fn ctrl_z_and_fg_of_a_command_that_has_the_terminal() {
     let world = World::new();
     let mut shell = shell(&world);
-    types(
-        &mut shell,
-        "agentreg run -- sh -c 'read x; echo first-$x; read y; echo second-$y'",
-    );
-    types(&mut shell, "a");
-    sees(&mut shell, "first-a");
-    presses(&mut shell, CTRL_Z);
-    sees(&mut shell, "Stopped");
-    sees(&mut shell, PROMPT);
-    types(&mut shell, "fg");
-    sees(&mut shell, "agentreg run");
-    types(&mut shell, "b");
-    sees(&mut shell, "second-b");
-    sees(&mut shell, PROMPT);
+    stops_between_two_lines(&mut shell, "agentreg run --", "");
 }
 
 #[test]
