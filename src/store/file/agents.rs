@@ -10,8 +10,8 @@ use super::lock::Patience;
 use super::task::{AgentLog, Folder, JOURNAL, TaskGuard};
 use crate::model::rules::{self, Admission, Observed, Registration, Situation, Update, Updated};
 use crate::model::{
-    Agent, AgentId, Change, Counts, End, FilesChanged, Kind, Rejection, SCHEMA, Status, TaskId,
-    Timestamp, Totals,
+    Agent, AgentId, Change, Counts, End, FilesChanged, Kind, Rejection, Status, TaskId, Timestamp,
+    Totals,
 };
 use crate::store::{Done, Error, Lease, Result};
 
@@ -187,7 +187,7 @@ fn need_log(guard: &TaskGuard, id: &AgentId) -> Result<(AgentLog, Agent)> {
 impl AgentLog {
     fn append_report(&mut self, agent: &Agent) -> Result<()> {
         let line = encode(&AgentLine {
-            schema: SCHEMA,
+            schema: agent.schema(),
             rev: self.rev,
             agent: agent.clone(),
         });

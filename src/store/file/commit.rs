@@ -27,9 +27,7 @@ use super::line::{Commit, decode_checked, encode_checked};
 use super::lock::{Lock, Patience};
 use super::rotate;
 use super::task::{TaskDir, TaskGuard};
-use crate::model::{
-    Agent, AgentId, Change, Counts, SCHEMA, Task, TaskId, TaskStatus, Timestamp, Totals,
-};
+use crate::model::{Agent, AgentId, Change, Counts, Task, TaskId, TaskStatus, Timestamp, Totals};
 use crate::store::{Error, Result};
 
 /// Both locks, held: what is read now stays so until the change is committed.
@@ -204,7 +202,10 @@ impl Global<'_> {
     pub(crate) fn commit(mut self, draft: Draft) -> Result<Option<Error>> {
         let last = self.tail.last.as_ref();
         let commit = Commit {
-            schema: SCHEMA,
+            schema: draft
+                .change
+                .schema()
+                .max(draft.agent.as_ref().map_or(1, Agent::schema)),
             rev: last.map_or(1, |last| last.rev + 1),
             at: last.map_or(draft.at, |last| last.at.max(draft.at)),
             task: self.task.id.clone(),

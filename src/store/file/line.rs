@@ -4,8 +4,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::model::{
-    Agent, AgentId, Change, Counts, Event, Extra, Finding, SCHEMA, SeveritySums, Task, TaskId,
-    TaskStatus, Timestamp, Totals,
+    Agent, AgentId, Change, Counts, Event, Extra, Finding, NEWEST_SCHEMA, SeveritySums, Task,
+    TaskId, TaskStatus, Timestamp, Totals,
 };
 
 /// A line of the global journal: one lifecycle change, whole, and what both registries count after it.
@@ -116,7 +116,7 @@ impl Commit {
     /// The mark it leaves in its task's journal.
     pub(crate) fn mark(&self) -> Mark {
         Mark {
-            schema: SCHEMA,
+            schema: self.change.schema(),
             rev: self.rev,
             at: self.at,
             change: self.change,
@@ -236,11 +236,13 @@ fn check_schema(line: &[u8]) -> Result<(), Bad> {
         _rest: IgnoredAny,
     }
     // What this program wrote is recognized by its first bytes; all else is looked at closely.
-    if line.starts_with(b"{\"schema\":1,") {
+    if line.starts_with(b"{\"schema\":1,") || line.starts_with(b"{\"schema\":2,") {
         return Ok(());
     }
     match serde_json::from_slice::<Versioned>(line) {
-        Ok(versioned) if versioned.schema > u64::from(SCHEMA) => Err(Bad::Newer(versioned.schema)),
+        Ok(versioned) if versioned.schema > u64::from(NEWEST_SCHEMA) => {
+            Err(Bad::Newer(versioned.schema))
+        }
         Ok(_) => Ok(()),
         Err(error) => Err(Bad::Garbage(format!("it does not parse: {error}"))),
     }
@@ -252,7 +254,7 @@ mod tests {
 
     fn mark() -> Mark {
         Mark {
-            schema: SCHEMA,
+            schema: 1,
             rev: 7,
             at: "2026-01-02T03:04:05Z".parse().unwrap(),
             change: Change::Registered,
@@ -294,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_newer_schema_is_told_from_garbage() {
-        assert_eq!(decode::<Mark>(b"{\"schema\":2}\n"), Err(Bad::Newer(2)));
+        assert_eq!(decode::<Mark>(b"{\"schema\":3}\n"), Err(Bad::Newer(3)));
         assert_eq!(
             decode_checked::<Mark>(b"{\"x\":[1],\"schema\":3}\n"),
             Err(Bad::Newer(3))

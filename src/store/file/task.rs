@@ -337,7 +337,7 @@ impl TaskGuard {
             rewrite_last(&file, &log.path, |line| decode::<AgentLine>(line).is_ok())?;
         } else {
             let line = encode(&AgentLine {
-                schema: crate::model::SCHEMA,
+                schema: agent.schema(),
                 rev: Some(rev),
                 agent: agent.clone(),
             });
