@@ -319,8 +319,12 @@ fn terminate_all(store: &FileStore, home: &Home, task: &TaskId) -> Result<Vec<Ag
         reason: Some("the task was closed".to_owned()),
     };
     let mut terminated = Vec::new();
-    let active = FileStore::task_dir(home, task)?.agents_in(Folder::Active)?;
-    for agent in active {
+    let dir = FileStore::task_dir(home, task)?;
+    for agent in dir.agents_in(Folder::Active)? {
+        if !dir.has_agent(&agent)? {
+            // It is being registered, or was about to be by a call that was killed.
+            continue;
+        }
         let done = agents::end(store, task, &agent, Status::Terminated, &end, &|_| true)?;
         terminated.extend(Some(done.value).filter(|_| done.changed));
     }
