@@ -16,6 +16,7 @@ mod power_cut;
 mod prefixes;
 mod properties;
 mod races;
+mod repair;
 mod schema_1;
 mod snapshot;
 mod state;
