@@ -39,10 +39,13 @@ mod apply;
 mod disk;
 mod model;
 mod properties;
+mod readers;
 mod records;
 mod recovery;
+mod rule;
 mod scenarios;
 mod steps;
+mod tampering;
 
 use model::{FailedCommit, Mishaps, Omission, Protocol};
 use properties as p;
@@ -138,7 +141,7 @@ fn with(scenario: Scenario, deaths: u8, power_cuts: u8) -> Scenario {
         mishaps: Mishaps {
             deaths,
             power_cuts,
-            io_errors: scenario.mishaps.io_errors,
+            ..scenario.mishaps
         },
         ..scenario
     }

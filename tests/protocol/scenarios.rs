@@ -3,33 +3,40 @@
 use crate::apply::{perform, stages};
 use crate::disk::{Disk, Entry, TaskPlace};
 use crate::model::Mishaps;
-use crate::records::{Change, Counts, Decision, Line, Op, Task, decide};
+use crate::records::{Change, Counts, Decision, Dir, Line, Op, Task, decide};
+use crate::tampering::Tampering;
 
 pub const A: Task = 0;
 pub const B: Task = 1;
 
 #[derive(Clone)]
 pub struct Scenario {
-    pub tasks: usize,
-    /// The task of each agent.
-    pub agents: Vec<Task>,
+    /// The task of each directory: one that is used again has two.
+    pub dirs: Vec<Task>,
+    /// The directory of each agent's log.
+    pub agents: Vec<Dir>,
     /// What has happened before the scenario begins, and is durable.
     pub before: Vec<Op>,
     /// The calls of each process, one after another. A call that is killed is called again.
     pub scripts: Vec<Vec<Op>>,
     pub max_concurrent: u8,
     pub mishaps: Mishaps,
+    pub tampering: Tampering,
+    /// Which processes are of version 0.1.0, one bit each: their lines have no `prev`, and they note no highest rev.
+    pub old: u8,
 }
 
 impl Scenario {
     /// The disk that the scenario begins with.
     pub fn disk(&self) -> Disk {
-        let mut disk = Disk::empty(self.tasks, self.agents.len());
+        let mut disk = Disk::empty(&self.dirs, &self.agents);
         let none = Counts::default();
         // The machine's first line opens a task; its predecessor stands for the registry's beginning.
         let first = Line {
             rev: 0,
+            prev: None,
             task: A,
+            dir: 0,
             change: Change::Open,
             record: None,
             counts: none,
@@ -40,22 +47,35 @@ impl Scenario {
             let Op::Change(task, change) = op else {
                 panic!("only changes come before")
             };
-            let seen = disk.read(task, op.agent(), None);
-            let Decision::Change(line) = decide(&seen, task, change, self.max_concurrent) else {
+            // The first directory of a task is the one of its number.
+            let dir: Dir = task;
+            if change == Change::Open {
+                disk.dir_mut(dir).place = Entry::at(TaskPlace::Staged);
+            }
+            let seen = disk.read(dir, op.agent(), None).expect("there is a line");
+            let Decision::Change(line) = decide(&seen, task, dir, change, self.max_concurrent)
+            else {
                 panic!("{op:?}")
             };
-            if change == Change::Open {
-                disk.task_mut(task).place = Entry::at(TaskPlace::Staged);
-            }
             disk.journal.append(line);
             for &stage in stages(change, None) {
-                perform(&mut disk, &line, stage, false, None);
+                perform(&mut disk, &line, dir, stage, false, None);
             }
         }
-        // Nobody reads further back than the last line, so the search need not carry the rest along.
-        disk.journal.slots.drain(..disk.journal.slots.len() - 1);
+        // No writer reads further back than the last line, so the search need not carry the rest along.
+        let reads = |op: &Op| matches!(op, Op::View(_) | Op::Overview);
+        if self.tampering != Tampering::Journal && !self.scripts.iter().flatten().any(reads) {
+            disk.journal.slots.drain(..disk.journal.slots.len() - 1);
+        }
         disk.settle();
         disk
+    }
+
+    /// Whether a call that has found its task may find it deleted by the time that it has the lock. Else to find it and to take
+    /// the lock are one step.
+    pub fn finds_first(&self) -> bool {
+        let deletes = |op: &Op| matches!(op, Op::Change(_, Change::Delete));
+        self.scripts.iter().flatten().any(deletes)
     }
 }
 
@@ -75,6 +95,10 @@ pub fn end(task: Task, agent: u8) -> Op {
     Op::Change(task, Change::End(agent))
 }
 
+pub fn delete(task: Task) -> Op {
+    Op::Change(task, Change::Delete)
+}
+
 pub fn report(task: Task, agent: u8, number: u8) -> Op {
     Op::Report(task, agent, 1 << number)
 }
@@ -84,12 +108,13 @@ const A_DEATH_AND_A_POWER_CUT: Mishaps = Mishaps {
     deaths: 1,
     power_cuts: 1,
     io_errors: 0,
+    tampers: 0,
 };
 
 /// Two agents want the one slot of A, and one of them lives its life; B's agent comes and goes, and B is closed.
 pub fn lifecycles() -> Scenario {
     Scenario {
-        tasks: 2,
+        dirs: vec![A, B],
         agents: vec![A, A, B],
         before: vec![open(A), open(B)],
         scripts: vec![
@@ -99,6 +124,8 @@ pub fn lifecycles() -> Scenario {
         ],
         max_concurrent: 1,
         mishaps: A_DEATH_AND_A_POWER_CUT,
+        tampering: Tampering::None,
+        old: 0,
     }
 }
 
@@ -117,7 +144,7 @@ pub fn race_for_a_slot() -> Scenario {
 /// An agent of A reports while another process ends it and closes A; B goes on beside them.
 pub fn reports() -> Scenario {
     Scenario {
-        tasks: 2,
+        dirs: vec![A, B],
         agents: vec![A, B],
         before: vec![open(A), open(B), register(A, 0)],
         scripts: vec![
@@ -127,13 +154,15 @@ pub fn reports() -> Scenario {
         ],
         max_concurrent: 1,
         mishaps: A_DEATH_AND_A_POWER_CUT,
+        tampering: Tampering::None,
+        old: 0,
     }
 }
 
 /// Two processes open B; one registers in it, the other closes it. A goes on beside them.
 pub fn openings() -> Scenario {
     Scenario {
-        tasks: 2,
+        dirs: vec![A, B],
         agents: vec![A, B],
         before: vec![open(A)],
         scripts: vec![
@@ -143,6 +172,8 @@ pub fn openings() -> Scenario {
         ],
         max_concurrent: 1,
         mishaps: A_DEATH_AND_A_POWER_CUT,
+        tampering: Tampering::None,
+        old: 0,
     }
 }
 
