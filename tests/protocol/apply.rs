@@ -83,6 +83,7 @@ pub fn perform(
         (Stage::SyncLog, Some(agent)) => disk.log_mut(agent).file.sync(),
         (Stage::Place, _) => place(disk, line, dir),
         (Stage::SyncPlace, _) => disk.dir_mut(dir).place.sync(),
+        (Stage::CutMarks | Stage::Mark, _) if disk.dir(dir).swept.now >= Swept::Journal => {}
         (Stage::CutMarks, _) if cuts => disk.dir_mut(dir).journal.cut(),
         // A redone opening may find its mark made, and only the rename undone.
         (Stage::Mark, _) if !(redo && disk.mark(dir) == Some(&line.mark())) => {

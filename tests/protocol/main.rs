@@ -51,6 +51,7 @@ use model::{FailedCommit, Mishaps, Omission, Protocol};
 use properties as p;
 use scenarios::Scenario;
 use stateright::{Checker, HasDiscoveries, Model};
+use tampering::Tampering;
 
 /// Searches the whole space: no promise may be broken, and all of `reached` must be found in it.
 #[track_caller]
@@ -262,7 +263,7 @@ fn a_failed_commit_that_is_left_for_the_next_writer_survives_both() {
 #[test]
 fn a_failed_commit_that_is_cut_off_returns_with_a_power_cut() {
     let scenario = with(scenarios::io_errors(), 0, 1);
-    breaks(scenario, FailedCommit::Cut, None, p::NOTHING_LOST);
+    breaks(scenario, FailedCommit::Cut, None, p::HEALTHY);
 }
 
 #[test]
@@ -271,7 +272,7 @@ fn a_failed_commit_returns_if_its_writer_dies_before_the_cut_is_synced() {
         scenarios::io_errors(),
         FailedCommit::CutAndSync,
         None,
-        p::NOTHING_LOST,
+        p::HEALTHY,
     );
 }
 
@@ -320,11 +321,11 @@ fn with_the_mark_before_the_log_counts_go_wrong() {
 }
 
 #[test]
-fn without_syncing_the_other_tasks_marks_counts_go_wrong() {
+fn without_syncing_the_other_tasks_marks_they_seem_cut_off() {
     omitting(
         Omission::OtherTaskSync,
         &with(scenarios::lifecycles(), 0, 1),
-        &[p::COUNTS],
+        &[p::HEALTHY],
     );
 }
 
@@ -338,11 +339,11 @@ fn without_letting_go_of_both_locks_processes_wait_for_each_other() {
 }
 
 #[test]
-fn without_the_rev_in_every_line_a_redo_sets_an_agent_back() {
+fn without_the_rev_in_every_line_a_redo_finds_damage() {
     omitting(
         Omission::RevCarried,
         &with(scenarios::lifecycles(), 0, 1),
-        &[p::NOTHING_LOST],
+        &[p::HEALTHY],
     );
 }
 
@@ -353,11 +354,7 @@ fn without_its_steps_an_opening_is_lost() {
         Omission::TasksSync,
         Omission::NameCheck,
     ] {
-        omitting(
-            omission,
-            &with(scenarios::openings(), 0, 1),
-            &[p::NOTHING_LOST],
-        );
+        omitting(omission, &with(scenarios::openings(), 0, 1), &[p::HEALTHY]);
     }
 }
 
@@ -368,4 +365,195 @@ fn without_writing_again_what_a_failed_sync_left_counts_go_wrong() {
         &with(scenarios::io_errors(), 0, 1),
         &[p::COUNTS],
     );
+}
+
+#[test]
+fn lines_of_an_older_version_survive_a_death_and_a_power_cut() {
+    let reached = [
+        p::REDOES_OTHER,
+        p::STARTS_AGAIN,
+        p::CUTS,
+        p::RECOUNTS,
+        p::ALL_DONE,
+    ];
+    holds(
+        with(scenarios::beside_an_older_version(), 0, 1),
+        FailedCommit::CutAndSync,
+        100_000,
+        &reached,
+    );
+}
+
+#[test]
+fn moves_that_fail_stop_nobody() {
+    holds(
+        scenarios::moves_that_fail(),
+        FailedCommit::CutAndSync,
+        100,
+        &[p::CLOSES, p::ALL_DONE],
+    );
+    omitting(
+        Omission::Upkeep,
+        &scenarios::moves_that_fail(),
+        &[p::NOBODY_STOPPED],
+    );
+}
+
+const DELETED: [&str; 6] = [
+    p::DELETES,
+    p::REOPENS,
+    p::SWEEPS,
+    p::REDOES_OTHER,
+    p::CUTS,
+    p::ALL_DONE,
+];
+
+#[test]
+fn deletions_survive_a_death() {
+    holds(
+        with(scenarios::deletions(), 1, 0),
+        FailedCommit::CutAndSync,
+        10_000,
+        &DELETED,
+    );
+}
+
+#[test]
+fn deletions_survive_a_power_cut() {
+    let reached = [p::DELETES, p::REOPENS, p::SWEEPS, p::ALL_DONE];
+    holds(
+        with(scenarios::deletions(), 0, 1),
+        FailedCommit::CutAndSync,
+        10_000,
+        &reached,
+    );
+}
+
+#[test]
+fn deletions_survive_both_where_nothing_can_be_moved() {
+    let reached = [
+        p::DELETES,
+        p::REOPENS,
+        p::MAKES_ROOM,
+        p::CLOSES,
+        p::ALL_DONE,
+    ];
+    for (deaths, power_cuts) in [(1, 0), (0, 1)] {
+        holds(
+            with(scenarios::deletions_in_place(), deaths, power_cuts),
+            FailedCommit::CutAndSync,
+            10_000,
+            &reached,
+        );
+    }
+}
+
+#[test]
+fn a_view_is_of_one_moment() {
+    let reached = [p::LOOKS_AGAIN, p::OVERLAYS, p::ALL_DONE];
+    for (deaths, power_cuts) in [(1, 0), (0, 1)] {
+        holds(
+            with(scenarios::a_view(), deaths, power_cuts),
+            FailedCommit::CutAndSync,
+            10_000,
+            &reached,
+        );
+    }
+}
+
+#[test]
+fn an_overview_is_of_one_moment() {
+    for (deaths, power_cuts) in [(1, 0), (0, 1)] {
+        holds(
+            with(scenarios::an_overview(), deaths, power_cuts),
+            FailedCommit::CutAndSync,
+            10_000,
+            &[p::ALL_DONE],
+        );
+    }
+}
+
+#[test]
+fn what_is_deleted_under_its_readers_is_whole_or_gone() {
+    holds(
+        with(scenarios::reading_what_is_deleted(), 1, 0),
+        FailedCommit::CutAndSync,
+        10_000,
+        &[p::DELETES, p::REOPENS, p::SWEEPS, p::ALL_DONE],
+    );
+}
+
+#[test]
+fn a_journal_that_was_cut_back_is_told_or_does_no_harm() {
+    for what in [Tampering::Journal, Tampering::Marks] {
+        holds(
+            scenarios::tampering(what),
+            FailedCommit::CutAndSync,
+            10_000,
+            &[p::TELLS, p::GOES_ON, p::ALL_DONE],
+        );
+    }
+}
+
+#[test]
+fn a_copy_made_while_calls_run_counts_right_or_is_told() {
+    holds(
+        with(scenarios::tampering(Tampering::Copy), 0, 0),
+        FailedCommit::CutAndSync,
+        10_000,
+        &[p::TELLS, p::GOES_ON, p::ALL_DONE],
+    );
+}
+
+#[test]
+fn without_what_the_locks_hold_a_journal_that_was_cut_back_counts_wrong() {
+    for (omission, what) in [
+        (Omission::HomeRecord, Tampering::Journal),
+        (Omission::RedoRecord, Tampering::Journal),
+        (Omission::TaskRecord, Tampering::Marks),
+    ] {
+        omitting(omission, &scenarios::tampering(what), &[p::TOLD]);
+    }
+}
+
+#[test]
+fn without_a_recount_a_copy_counts_wrong() {
+    let scenario = with(scenarios::tampering(Tampering::Copy), 0, 0);
+    omitting(Omission::Recount, &scenario, &[p::TOLD]);
+}
+
+#[test]
+fn what_is_too_strict_calls_a_sound_registry_damaged() {
+    for (omission, scenario) in [
+        (Omission::Gaps, with(scenarios::reports(), 0, 1)),
+        (
+            Omission::RecordAfterSync,
+            with(scenarios::lifecycles(), 0, 1),
+        ),
+        (
+            Omission::DeletedFirst,
+            with(scenarios::deletions_in_place(), 0, 0),
+        ),
+        (Omission::SyncPlace, with(scenarios::deletions(), 0, 1)),
+    ] {
+        omitting(omission, &scenario, &[p::HEALTHY]);
+    }
+}
+
+#[test]
+fn without_making_room_an_opening_is_lost() {
+    let scenario = with(scenarios::deletions_in_place(), 0, 0);
+    omitting(Omission::MakeRoom, &scenario, &[p::NOTHING_LOST]);
+}
+
+#[test]
+fn without_its_steps_a_reader_shows_what_never_was() {
+    for omission in [Omission::Overlay, Omission::ListOrder, Omission::Bounded] {
+        let scenario = with(scenarios::a_view(), 1, 0);
+        omitting(omission, &scenario, &[p::ONE_MOMENT]);
+    }
+    let scenario = with(scenarios::an_overview(), 1, 0);
+    omitting(Omission::Overlay, &scenario, &[p::ONE_MOMENT]);
+    let scenario = with(scenarios::reading_what_is_deleted(), 0, 0);
+    omitting(Omission::LastLook, &scenario, &[p::ONE_MOMENT]);
 }

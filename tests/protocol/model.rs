@@ -158,7 +158,7 @@ pub struct Promised {
 }
 
 /// How much may still go wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Mishaps {
     pub deaths: u8,
     pub power_cuts: u8,

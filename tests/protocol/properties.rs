@@ -4,7 +4,7 @@ use stateright::{Model, Property};
 
 use crate::apply::Stage;
 use crate::disk::{Disk, LogPlace, Slot, Swept, TaskPlace};
-use crate::model::{Action, Pc, Proc, Protocol, State};
+use crate::model::{Action, Mishaps, Pc, Proc, Promised, Protocol, State, promise};
 use crate::readers::Look;
 use crate::records::{Change, Counts, Dir, Line, Op, Phase};
 use crate::recovery::recover;
@@ -20,6 +20,7 @@ pub const PLACES: &str = "folders do not run ahead of the truth";
 pub const HEALTHY: &str = "a sound registry is never called damaged";
 pub const APPLIED: &str = "what is taken for applied is";
 pub const TOLD: &str = "a change in a damaged registry counts right or is refused";
+pub const NOBODY_STOPPED: &str = "moves that fail stop nobody";
 pub const ONE_MOMENT: &str = "what a reader shows is of one moment";
 
 pub const REDOES_OWN: &str = "a report redoes a line";
@@ -64,6 +65,12 @@ pub fn all() -> Vec<Property<Protocol>> {
         Property::always(PLACES, |model, state| after(model, state, placed)),
         Property::always(TOLD, |_, state: &State| {
             !state.committed || right_or_told(&state.disk)
+        }),
+        Property::always(NOBODY_STOPPED, |model, state| {
+            model.scenario.mishaps != Mishaps::default()
+                || !model.scenario.moves_fail
+                || !done(model, state)
+                || did_all(model, &state.promised)
         }),
         Property::always(ONE_MOMENT, |_, state: &State| !state.misread),
         Property::sometimes(REDOES_OWN, |model, state| {
@@ -136,6 +143,15 @@ fn done(model: &Protocol, state: &State) -> bool {
     (0..)
         .zip(&state.procs)
         .all(|(at, proc)| model.op(at, proc).is_none())
+}
+
+/// Whether every call of every script has exited 0.
+fn did_all(model: &Protocol, promised: &Promised) -> bool {
+    let mut all = Promised::default();
+    for &op in model.scenario.scripts.iter().flatten() {
+        promise(&mut all, op, op.task().unwrap_or_default());
+    }
+    *promised == all
 }
 
 /// Nobody can move, and somebody has not finished. Two who let go and start again in turn are not stuck: one holds no lock.

@@ -168,6 +168,10 @@ fn own_again(model: &Protocol, state: &mut State, view: &mut View) -> Option<Loo
             return None;
         }
         Verdict::Damage => return Some(Look::Own),
+        // A deletion is overlaid by seeing no task.
+        Verdict::ToApply if last.change == Change::Delete && !model.omits(Omission::Overlay) => {
+            return None;
+        }
         Verdict::ToApply | Verdict::Recount if !model.omits(Omission::Overlay) => {
             view.rev = last.rev;
             view.expected = last.counts;

@@ -141,8 +141,9 @@ impl Disk {
                     self.count(dir, None)
                         .filter(|counts| Some(*counts) == mark && !self.logs.iter().any(later))
                 }
+                // It is applied by now; a copy may have the mark and lack the log, so nothing is overlaid.
                 _ => self
-                    .count(dir, Some(last))
+                    .count(dir, None)
                     .filter(|counts| *counts == last.counts),
             };
             let Some(counted) = counted else {

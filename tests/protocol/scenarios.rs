@@ -24,6 +24,8 @@ pub struct Scenario {
     pub tampering: Tampering,
     /// Which processes are of version 0.1.0, one bit each: their lines have no `prev`, and they note no highest rev.
     pub old: u8,
+    /// Whether every move into `ended/`, into `closed/` and out of it fails.
+    pub moves_fail: bool,
 }
 
 impl Scenario {
@@ -126,6 +128,7 @@ pub fn lifecycles() -> Scenario {
         mishaps: A_DEATH_AND_A_POWER_CUT,
         tampering: Tampering::None,
         old: 0,
+        moves_fail: false,
     }
 }
 
@@ -156,6 +159,7 @@ pub fn reports() -> Scenario {
         mishaps: A_DEATH_AND_A_POWER_CUT,
         tampering: Tampering::None,
         old: 0,
+        moves_fail: false,
     }
 }
 
@@ -174,6 +178,7 @@ pub fn openings() -> Scenario {
         mishaps: A_DEATH_AND_A_POWER_CUT,
         tampering: Tampering::None,
         old: 0,
+        moves_fail: false,
     }
 }
 
@@ -190,6 +195,107 @@ pub fn io_errors() -> Scenario {
             io_errors: 1,
             ..A_DEATH_AND_A_POWER_CUT
         },
+        ..reports()
+    }
+}
+
+/// As the race for a slot, and one of the processes is of version 0.1.0.
+pub fn beside_an_older_version() -> Scenario {
+    Scenario {
+        old: 0b010,
+        ..race_for_a_slot()
+    }
+}
+
+/// No log and no task can be moved.
+pub fn moves_that_fail() -> Scenario {
+    Scenario {
+        scripts: vec![vec![end(A, 0), close(A)], vec![register(B, 1)]],
+        mishaps: Mishaps::default(),
+        moves_fail: true,
+        ..reports()
+    }
+}
+
+/// A, closed, is deleted and opened again; somebody else wants to register in it, and B goes on beside them.
+pub fn deletions() -> Scenario {
+    Scenario {
+        dirs: vec![A, B, A],
+        agents: vec![0, 1, 2],
+        before: vec![open(A), open(B), register(A, 0), end(A, 0), close(A)],
+        scripts: vec![
+            vec![delete(A), open(A)],
+            vec![register(B, 1)],
+            vec![register(A, 2)],
+        ],
+        ..reports()
+    }
+}
+
+/// A is closed, deleted and opened again where no move works but the one that an opening needs: what is deleted stays in its place.
+pub fn deletions_in_place() -> Scenario {
+    Scenario {
+        before: vec![open(A), open(B), register(A, 0), end(A, 0)],
+        scripts: vec![
+            vec![close(A), delete(A), open(A)],
+            vec![register(B, 1)],
+            vec![open(A)],
+        ],
+        moves_fail: true,
+        ..deletions()
+    }
+}
+
+/// One reads A, in which one agent ends and another comes.
+pub fn a_view() -> Scenario {
+    Scenario {
+        agents: vec![0, 0, 1],
+        scripts: vec![
+            vec![end(A, 0), register(A, 1)],
+            vec![register(B, 2)],
+            vec![Op::View(A)],
+        ],
+        max_concurrent: 2,
+        ..reports()
+    }
+}
+
+/// One reads all tasks, the same one's changes beside it.
+pub fn an_overview() -> Scenario {
+    let mut scenario = a_view();
+    scenario.scripts[2] = vec![Op::Overview];
+    scenario
+}
+
+/// A is deleted and opened again under those who read it, and all tasks.
+pub fn reading_what_is_deleted() -> Scenario {
+    Scenario {
+        scripts: vec![
+            vec![delete(A), open(A), register(A, 2)],
+            vec![Op::View(A)],
+            vec![Op::Overview],
+        ],
+        ..deletions()
+    }
+}
+
+/// Agents of A and B come and report and end while somebody's hand is in the files.
+pub fn tampering(tampering: Tampering) -> Scenario {
+    Scenario {
+        agents: vec![0, 0, 1],
+        scripts: vec![
+            vec![register(A, 1), end(A, 1)],
+            vec![report(A, 0, 0)],
+            vec![register(B, 2)],
+        ],
+        max_concurrent: 2,
+        mishaps: Mishaps {
+            deaths: 1,
+            power_cuts: 0,
+            io_errors: 0,
+            tampers: 1,
+        },
+        tampering,
         ..reports()
     }
 }

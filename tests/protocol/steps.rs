@@ -10,6 +10,7 @@ use crate::model::{FailedCommit, Omission, Pc, Proc, Protocol, State, promise};
 use crate::readers;
 use crate::records::{Agent, Change, Decision, Dir, Line, Op, Record, Task, decide};
 use crate::rule::{Verdict, judge};
+use crate::tampering::Tampering;
 
 /// The next state, or none while the process waits for a lock.
 pub fn step(model: &Protocol, last: &State, at: usize) -> Option<State> {
@@ -356,7 +357,29 @@ fn apply(model: &Protocol, state: &mut State, at: usize, done: u8) {
         unreachable!("there is a line to apply")
     };
     let next = stages(line.change, model.omission)[usize::from(done)];
+    if next == Stage::Place && model.scenario.moves_fail && is_upkeep(line.change) {
+        if model.omits(Omission::Upkeep) {
+            let op = model.op(at, &state.procs[at]).expect("it is in a call");
+            exit(state, at, op, !redo);
+        } else {
+            go_on(model, state, at, done);
+        }
+        return;
+    }
     perform(&mut state.disk, &line, into, next, redo, model.omission);
+    // Who dies in between leaves a lower record, which only the search for tampering needs to see.
+    let follows = stages(line.change, model.omission).get(usize::from(done) + 1);
+    if follows == Some(&Stage::Record) && model.scenario.tampering == Tampering::None {
+        perform(
+            &mut state.disk,
+            &line,
+            into,
+            Stage::Record,
+            redo,
+            model.omission,
+        );
+        return go_on(model, state, at, done + 1);
+    }
     go_on(model, state, at, done);
 }
 
@@ -488,9 +511,7 @@ pub fn fail(model: &Protocol, state: &mut State, at: usize) -> Option<()> {
             let of = proc.seen?.of?;
             state.disk.dir_mut(of).journal.fail_sync();
         }
-        (Pc::Apply(stage), Some((Stage::Place, line, _)))
-            if is_upkeep(line.change) && !model.omits(Omission::Upkeep) =>
-        {
+        (Pc::Apply(stage), Some((Stage::Place, line, _))) if is_upkeep(line.change) => {
             go_on(model, state, at, stage);
             return Some(());
         }
