@@ -215,6 +215,8 @@ pub struct Protocol {
     pub scenario: Scenario,
     pub failed_commit: FailedCommit,
     pub omission: Option<Omission>,
+    /// The one promise that the search is about; all of them where it is none.
+    pub watched: Option<&'static str>,
 }
 
 impl Protocol {
@@ -346,7 +348,7 @@ impl Model for Protocol {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        properties::all()
+        properties::all(self)
     }
 }
 

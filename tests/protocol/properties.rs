@@ -42,37 +42,69 @@ pub const ALL_DONE: &str = "all scripts end";
 pub const GAP: &str = "a number is missing in a log";
 pub const GARBAGE_MARK: &str = "garbage lies between two marks";
 
-pub fn all() -> Vec<Property<Protocol>> {
+/// Holds in every state; of a model that watches one promise, that this one is kept.
+pub const KEPT: &str = "every promise is kept";
+
+type Promise = fn(&Protocol, &State, Option<&Disk>) -> bool;
+
+/// What is promised of every state, given the disk that the next writer makes of it: none where it finds damage.
+const PROMISES: [(&str, Promise); 12] = [
+    (NO_DEADLOCK, |model, state, _| !stuck(model, state)),
+    (HEALTHY, |_, state, disk| {
+        state.tampered || !state.damaged && disk.is_some()
+    }),
+    (APPLIED, |model, state, _| {
+        state.tampered || applied(model, &state.disk)
+    }),
+    (COUNTS, |_, state, disk| sound(state, disk, counts)),
+    (NOTHING_LOST, |_, state, disk| {
+        sound(state, disk, |disk| kept(state, disk))
+    }),
+    (LIMITS, |model, state, disk| {
+        sound(state, disk, |disk| within_limits(model, disk))
+    }),
+    (ONCE, |model, state, disk| {
+        sound(state, disk, |disk| counted_once(model, disk))
+    }),
+    (NUMBERS, |_, state, disk| sound(state, disk, numbered)),
+    (PLACES, |_, state, disk| sound(state, disk, placed)),
+    (TOLD, |_, state, _| {
+        !state.committed || right_or_told(&state.disk)
+    }),
+    (NOBODY_STOPPED, |model, state, _| {
+        model.scenario.mishaps != Mishaps::default()
+            || !model.scenario.moves_fail
+            || !done(model, state)
+            || did_all(model, &state.promised)
+    }),
+    (ONE_MOMENT, |_, state, _| !state.misread),
+];
+
+/// The first promise that is broken, of those that are watched.
+pub fn broken(model: &Protocol, state: &State) -> Option<&'static str> {
+    let disk = recover(&state.disk, model.omission);
+    let is_broken = |(name, holds): &(&'static str, Promise)| {
+        model.watched.is_none_or(|watched| watched == *name) && !holds(model, state, disk.as_ref())
+    };
+    PROMISES
+        .iter()
+        .find(|promise| is_broken(promise))
+        .map(|(name, _)| *name)
+}
+
+pub fn all(model: &Protocol) -> Vec<Property<Protocol>> {
+    let mut all = vec![Property::always(KEPT, |model, state| {
+        broken(model, state).is_none()
+    })];
+    if model.watched.is_none() {
+        all.extend(reached());
+    }
+    all
+}
+
+/// What a search must come across.
+fn reached() -> Vec<Property<Protocol>> {
     vec![
-        Property::always(NO_DEADLOCK, |model, state| !stuck(model, state)),
-        Property::always(HEALTHY, |model: &Protocol, state: &State| {
-            state.tampered || !state.damaged && recover(&state.disk, model.omission).is_some()
-        }),
-        Property::always(APPLIED, |model, state: &State| {
-            state.tampered || applied(model, &state.disk)
-        }),
-        Property::always(COUNTS, |model, state| after(model, state, counts)),
-        Property::always(NOTHING_LOST, |model, state| {
-            after(model, state, |disk| kept(state, disk))
-        }),
-        Property::always(LIMITS, |model, state| {
-            after(model, state, |disk| within_limits(model, disk))
-        }),
-        Property::always(ONCE, |model, state| {
-            after(model, state, |disk| counted_once(model, disk))
-        }),
-        Property::always(NUMBERS, |model, state| after(model, state, numbered)),
-        Property::always(PLACES, |model, state| after(model, state, placed)),
-        Property::always(TOLD, |_, state: &State| {
-            !state.committed || right_or_told(&state.disk)
-        }),
-        Property::always(NOBODY_STOPPED, |model, state| {
-            model.scenario.mishaps != Mishaps::default()
-                || !model.scenario.moves_fail
-                || !done(model, state)
-                || did_all(model, &state.promised)
-        }),
-        Property::always(ONE_MOMENT, |_, state: &State| !state.misread),
         Property::sometimes(REDOES_OWN, |model, state| {
             redoing(model, state, |_, op| matches!(op, Op::Report(..)))
         }),
@@ -134,9 +166,9 @@ pub fn all() -> Vec<Property<Protocol>> {
     ]
 }
 
-/// What is promised of files that nobody has tampered with, after what stopped here is recovered.
-fn after(model: &Protocol, state: &State, holds: impl Fn(&Disk) -> bool) -> bool {
-    state.tampered || recover(&state.disk, model.omission).is_none_or(|disk| holds(&disk))
+/// What is promised of files that nobody has tampered with, after what stopped is recovered.
+fn sound(state: &State, disk: Option<&Disk>, holds: impl Fn(&Disk) -> bool) -> bool {
+    state.tampered || disk.is_none_or(holds)
 }
 
 fn done(model: &Protocol, state: &State) -> bool {

@@ -267,14 +267,10 @@ pub fn an_overview() -> Scenario {
     scenario
 }
 
-/// A is deleted and opened again under those who read it, and all tasks.
-pub fn reading_what_is_deleted() -> Scenario {
+/// A is deleted and opened again under somebody who reads.
+pub fn reading_what_is_deleted(read: Op) -> Scenario {
     Scenario {
-        scripts: vec![
-            vec![delete(A), open(A), register(A, 2)],
-            vec![Op::View(A)],
-            vec![Op::Overview],
-        ],
+        scripts: vec![vec![delete(A), open(A), register(A, 2)], vec![read]],
         ..deletions()
     }
 }
@@ -297,5 +293,14 @@ pub fn tampering(tampering: Tampering) -> Scenario {
         },
         tampering,
         ..reports()
+    }
+}
+
+/// The home is copied while agents of A and B end and come.
+pub fn copied() -> Scenario {
+    Scenario {
+        agents: vec![0, 1],
+        scripts: vec![vec![end(A, 0)], vec![register(B, 1), end(B, 1)]],
+        ..tampering(Tampering::Copy)
     }
 }
