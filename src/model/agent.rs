@@ -71,6 +71,9 @@ pub struct Agent {
     /// Whether its supervisor holds a lease for as long as it lives.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leased: bool,
+    /// What version 1 had no fields for.
+    #[serde(default, skip_serializing_if = "RunRecord::is_empty")]
+    pub run: RunRecord,
     /// The number of the task's last finding when it was registered: its own come after it.
     #[serde(default)]
     pub findings_before: u64,
@@ -80,6 +83,11 @@ pub struct Agent {
 }
 
 impl Agent {
+    /// The lowest version of a line that may hold this agent.
+    pub fn schema(&self) -> u32 {
+        self.end.as_ref().map_or(1, |end| end.how.schema())
+    }
+
     /// This line seen as a report.
     pub fn report(&self) -> Report {
         let extra = match self.extra.get(REPORT_EXTRA) {
@@ -152,6 +160,51 @@ pub enum EndHow {
     Reaped,
     /// Somebody ended it.
     Terminated,
+    /// Nothing was heard from it for too long.
+    Idle,
+    /// Its command exited with 0, and required evidence was missing.
+    Evidence,
+    /// The harness it ran in said so.
+    Hook,
+}
+
+impl EndHow {
+    /// The lowest version of a line that may hold this word.
+    pub fn schema(self) -> u32 {
+        match self {
+            Self::Idle | Self::Evidence | Self::Hook => 2,
+            Self::Reported
+            | Self::Exit
+            | Self::Signal
+            | Self::Timeout
+            | Self::Reaped
+            | Self::Terminated => 1,
+        }
+    }
+}
+
+/// What version 1 had no fields for, in one member, so that no name an import brings along can be taken for one of them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The directory that the command of `run` was started in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// What is to be known of its end besides how it ended, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// How long its processes have to end after they were asked to, in milliseconds, where it was terminated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_ms: Option<u64>,
+    /// Fields this version does not know.
+    #[serde(flatten)]
+    pub unknown: Extra,
+}
+
+impl RunRecord {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Whether an agent's process lives; only `No` is ever acted on.

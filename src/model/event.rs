@@ -24,6 +24,8 @@ pub enum Change {
     Terminated,
     /// A task was closed.
     Closed,
+    /// A closed task was deleted, and is counted no more.
+    Deleted,
     /// `doctor --repair` set the counts to what it recounted.
     Repaired,
 }
@@ -41,7 +43,18 @@ impl Change {
 
     /// Whether the task's directory appears or moves with it.
     pub fn moves_task(self) -> bool {
-        matches!(self, Self::Opened | Self::Imported | Self::Closed)
+        matches!(
+            self,
+            Self::Opened | Self::Imported | Self::Closed | Self::Deleted
+        )
+    }
+
+    /// The lowest version of a line that may hold this word.
+    pub fn schema(self) -> u32 {
+        match self {
+            Self::Deleted => 2,
+            _ => 1,
+        }
     }
 
     /// Whether it ends an agent.
@@ -59,6 +72,7 @@ impl Change {
             Self::Failed => "failed",
             Self::Terminated => "terminated",
             Self::Closed => "closed",
+            Self::Deleted => "deleted",
             Self::Repaired => "repaired",
         }
     }

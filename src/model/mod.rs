@@ -16,7 +16,9 @@ mod status;
 mod task;
 mod time;
 
-pub use agent::{Agent, End, EndHow, Liveness, ProcessIdentity, REPORT_EXTRA, Report, Running};
+pub use agent::{
+    Agent, End, EndHow, Liveness, ProcessIdentity, REPORT_EXTRA, Report, RunRecord, Running,
+};
 pub use counts::{Counts, Totals};
 pub use duration::{format_duration, parse_duration};
 pub use event::{Change, Event};
@@ -28,8 +30,13 @@ pub use status::{Status, UnknownStatus};
 pub use task::{Limits, NewTask, Priority, Settings, Task, TaskChange, TaskState, TaskStatus};
 pub use time::Timestamp;
 
-/// The version of every line and document this program writes. A newer one is refused when it is read.
+/// The version of every answer and document this program writes, and of each line that a reader of version 1 understands.
 pub const SCHEMA: u32 = 1;
+/// The newest version of a line or document that this program understands. What says a newer one is refused.
+///
+/// A line says 2 only where a reader of version 1 would misread it, so that such a reader refuses it and cuts nothing off;
+/// all other lines stay readable to it.
+pub const NEWEST_SCHEMA: u32 = 2;
 
 /// The longest message of a report or a finding, in bytes.
 pub const MAX_MESSAGE: usize = 64 * 1024;

@@ -2,8 +2,8 @@
 
 use super::{
     Agent, AgentId, AgentType, Counts, End, EndHow, Evidence, Extra, FilesChanged, Kind,
-    ProcessIdentity, REPORT_EXTRA, Rejection, Settings, Status, Task, TaskId, TaskStatus,
-    Timestamp, Totals,
+    ProcessIdentity, REPORT_EXTRA, Rejection, RunRecord, Settings, Status, Task, TaskId,
+    TaskStatus, Timestamp, Totals,
 };
 
 /// What somebody who registers an agent says of it.
@@ -197,6 +197,7 @@ fn registered(new: &Registration, at: &Situation<'_>, depth: u32, when: Timestam
         end: None,
         process: new.process.clone(),
         leased: false,
+        run: RunRecord::default(),
         findings_before: at.findings,
         extra: Extra::new(),
     }

@@ -80,6 +80,7 @@ fn registered(entry: &Entry, start: Timestamp, cx: &Context<'_>) -> Agent {
         process: None,
         // No finding is known to be older, so none is left out when its own are counted.
         leased: false,
+        run: crate::model::RunRecord::default(),
         findings_before: 0,
         extra: Extra::new(),
     }

@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use super::{Failure, inert};
 use agentreg::model::{
-    Agent, AgentId, AgentType, Counts, End, Evidence, Extra, Finding, Limits, Liveness, Priority,
-    Requirement, SCHEMA, Severity, SeveritySums, Status, Task, TaskId, TaskState, TaskStatus,
-    Timestamp,
+    Agent, AgentId, AgentType, Counts, EndHow, Evidence, Extra, Finding, Limits, Liveness,
+    Priority, Requirement, SCHEMA, Severity, SeveritySums, Status, Task, TaskId, TaskState,
+    TaskStatus, Timestamp,
 };
 
 /// `body` as one document: its schema first, a newline last.
@@ -110,9 +110,20 @@ pub struct AgentObject<'a> {
     ttl: Option<u64>,
     host: Option<&'a str>,
     command: Option<&'a [String]>,
+    cwd: Option<&'a str>,
     prompt: Option<&'a str>,
     evidence: Option<&'a Evidence>,
-    end: Option<&'a End>,
+    end: Option<EndObject<'a>>,
+}
+
+/// How an agent ended.
+#[derive(Serialize)]
+struct EndObject<'a> {
+    how: EndHow,
+    code: Option<i32>,
+    signal: Option<i32>,
+    reason: Option<&'a str>,
+    warnings: &'a [String],
 }
 
 impl<'a> AgentObject<'a> {
@@ -137,9 +148,16 @@ impl<'a> AgentObject<'a> {
             ttl: agent.ttl,
             host: agent.host.as_deref(),
             command: agent.command.as_deref(),
+            cwd: agent.run.cwd.as_deref(),
             prompt: agent.prompt.as_deref(),
             evidence: agent.evidence.as_ref(),
-            end: agent.end.as_ref(),
+            end: agent.end.as_ref().map(|end| EndObject {
+                how: end.how,
+                code: end.code,
+                signal: end.signal,
+                reason: end.reason.as_deref(),
+                warnings: &agent.run.warnings,
+            }),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::{Kind, Rejection, SCHEMA};
+use crate::model::{Kind, NEWEST_SCHEMA, Rejection};
 
 /// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,7 @@ pub enum Error {
         detail: String,
     },
     /// A newer version wrote here.
-    #[error("{} was written by a newer agentreg (schema {found}, this one reads {SCHEMA})", path.display())]
+    #[error("{} was written by a newer agentreg (schema {found}, this one reads {NEWEST_SCHEMA})", path.display())]
     NewerSchema {
         /// The file.
         path: PathBuf,

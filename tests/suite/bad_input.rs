@@ -359,7 +359,7 @@ fn a_registry_of_a_newer_schema_is_refused_by_every_call() {
     let env = fleet();
     let journal = env.home().join("journal.jsonl");
     let mut lines = fs::read(&journal).unwrap();
-    lines.extend(b"{\"schema\":2,\"rev\":99}\n");
+    lines.extend(b"{\"schema\":3,\"rev\":99}\n");
     fs::write(&journal, lines).unwrap();
     refused(
         &env,

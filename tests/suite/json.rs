@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::env::Env;
 
 const AGENT: &str = "id task type parent depth status percent message labels registered_at updated_at ended_at seq \
-                     alive pid ttl host command prompt evidence end";
+                     alive pid ttl host command cwd prompt evidence end";
 const TASK: &str = "id description status priority workspace created_at limits require_evidence";
 const COUNTS: &str = "spawned active completed failed terminated";
 const FINDING: &str = "seq at task agent type severity message data file line";
@@ -70,7 +70,7 @@ fn an_agent_has_the_same_keys_in_every_answer() {
     for agent in &answers {
         has_keys(agent, AGENT);
     }
-    has_keys(&answers[2]["end"], "how code signal reason");
+    has_keys(&answers[2]["end"], "how code signal reason warnings");
     has_keys(
         &answers[2]["evidence"],
         "reports findings elapsed files_changed warnings",

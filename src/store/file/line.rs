@@ -4,8 +4,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::model::{
-    Agent, AgentId, Change, Counts, Event, Extra, Finding, SCHEMA, SeveritySums, Task, TaskId,
-    TaskStatus, Timestamp, Totals,
+    Agent, AgentId, Change, Counts, Event, Extra, Finding, NEWEST_SCHEMA, SeveritySums, Task,
+    TaskId, TaskStatus, Timestamp, Totals,
 };
 
 /// A line of the global journal: one lifecycle change, whole, and what both registries count after it.
@@ -13,6 +13,9 @@ use crate::model::{
 pub(crate) struct Commit {
     pub(crate) schema: u32,
     pub(crate) rev: u64,
+    /// The task's rev before this one, 0 if there is none; lines of 0.1.0 do not say. See [`super::rev`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) prev: Option<u64>,
     pub(crate) at: Timestamp,
     pub(crate) task: TaskId,
     pub(crate) change: Change,
@@ -34,10 +37,13 @@ pub(crate) struct Commit {
 }
 
 /// What the hot path needs to know of the global journal's last line.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct CommitHead {
     pub(crate) rev: u64,
+    #[serde(default)]
+    pub(crate) prev: Option<u64>,
     pub(crate) task: TaskId,
+    pub(crate) change: Change,
     #[serde(default)]
     pub(crate) built: Option<String>,
 }
@@ -61,6 +67,7 @@ pub(crate) struct Mark {
 #[derive(Debug, Deserialize)]
 pub(crate) struct MarkHead {
     pub(crate) rev: u64,
+    pub(crate) change: Change,
 }
 
 /// A line of an agent's log: the whole agent, and the `rev` of the agent's last lifecycle change. Reports carry it on, so
@@ -113,10 +120,21 @@ fn take<T: DeserializeOwned, E: serde::de::Error>(extra: &mut Extra, key: &str) 
 }
 
 impl Commit {
+    /// Its beginning.
+    pub(crate) fn head(&self) -> CommitHead {
+        CommitHead {
+            rev: self.rev,
+            prev: self.prev,
+            task: self.task.clone(),
+            change: self.change,
+            built: self.built.clone(),
+        }
+    }
+
     /// The mark it leaves in its task's journal.
     pub(crate) fn mark(&self) -> Mark {
         Mark {
-            schema: SCHEMA,
+            schema: self.change.schema(),
             rev: self.rev,
             at: self.at,
             change: self.change,
@@ -236,11 +254,13 @@ fn check_schema(line: &[u8]) -> Result<(), Bad> {
         _rest: IgnoredAny,
     }
     // What this program wrote is recognized by its first bytes; all else is looked at closely.
-    if line.starts_with(b"{\"schema\":1,") {
+    if line.starts_with(b"{\"schema\":1,") || line.starts_with(b"{\"schema\":2,") {
         return Ok(());
     }
     match serde_json::from_slice::<Versioned>(line) {
-        Ok(versioned) if versioned.schema > u64::from(SCHEMA) => Err(Bad::Newer(versioned.schema)),
+        Ok(versioned) if versioned.schema > u64::from(NEWEST_SCHEMA) => {
+            Err(Bad::Newer(versioned.schema))
+        }
         Ok(_) => Ok(()),
         Err(error) => Err(Bad::Garbage(format!("it does not parse: {error}"))),
     }
@@ -252,7 +272,7 @@ mod tests {
 
     fn mark() -> Mark {
         Mark {
-            schema: SCHEMA,
+            schema: 1,
             rev: 7,
             at: "2026-01-02T03:04:05Z".parse().unwrap(),
             change: Change::Registered,
@@ -294,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_newer_schema_is_told_from_garbage() {
-        assert_eq!(decode::<Mark>(b"{\"schema\":2}\n"), Err(Bad::Newer(2)));
+        assert_eq!(decode::<Mark>(b"{\"schema\":3}\n"), Err(Bad::Newer(3)));
         assert_eq!(
             decode_checked::<Mark>(b"{\"x\":[1],\"schema\":3}\n"),
             Err(Bad::Newer(3))
