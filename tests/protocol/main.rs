@@ -2,7 +2,7 @@
 //!
 //! Three processes call the program on two tasks; [stateright] searches every order of their steps, with a death before every step
 //! and in the middle of every append, with a power cut at every moment that keeps any subset of the unsynced writes, and, in one
-//! scenario, with a failure of any write or sync. In every state that is reached, the files are recovered as the next writer would
+//! scenario, with a failure of any write or sync; others have readers, deletions, and a hand in the files. In every state that is reached, the files are recovered as the next writer would
 //! recover them, and must then keep the promises of [`properties`]. Leaving out a part of the protocol ([`model::Omission`]) must
 //! break a promise: that shows that the part is needed, and that the model would notice.
 //!
@@ -10,30 +10,47 @@
 //! |---|---|
 //! | [`disk`] | the files, and what the page cache, a sync and a power cut make of them |
 //! | [`records`] | the lines of the journals and logs; the pure decision (step 2) |
+//! | [`rule`] | what a task's rev means beside the journal's last line; the recount of a home of another identity |
 //! | [`steps`] | the hot path; a lifecycle change, steps 1 to 3; failing syscalls |
-//! | [`apply`] | steps 4 and 5, and redo, which is the same with a look first |
-//! | [`recovery`] | what the next writer does; a recount |
+//! | [`apply`] | steps 4 and 5, and redo, which is the same with a look first; removing what was deleted |
+//! | [`readers`] | a task's view and the overview, without a lock |
+//! | [`tampering`] | journals that are cut back, a copy of the home made while calls run |
+//! | [`recovery`] | what the next writer does |
 //! | [`scenarios`] | who calls what |
 //!
 //! Modelled: the task's lock before the global one; trying another task's lock and starting again; the global journal's tail read
-//! without its lock; torn tails; the directory entries of logs and tasks; opening and closing a task; retries of killed calls.
+//! without its lock; torn tails; the directory entries of logs and tasks; opening, closing and deleting a task, and using its id
+//! again; what the lock files hold; lines of version 0.1.0; moves that fail; retries of killed calls.
 //!
-//! Not modelled: readers, findings (a log like an agent's), rotation, `import` (an opening with counts), deadlines (a waiter waits),
-//! `task set`, and directories whose sync fails. A log's reader is taken to find a good line behind garbage, even where a page of
-//! zeros swallowed the newline between them.
+//! Not modelled: findings (a log like an agent's), rotation, `import` (an opening with counts), deadlines (a waiter waits),
+//! `task set`, `doctor`, and directories whose sync fails. A log's reader is taken to find a good line behind garbage, even where a
+//! page of zeros swallowed the newline between them. The recount of a copied home is one step. Files are cut back between calls,
+//! and not after a power cut: that may have set the lock's record back, and then nothing tells.
 //!
 //! What the search taught, beyond the order of the steps:
 //!
 //! - Every line of an agent's log carries the `rev` of the agent's last lifecycle change, reports too. Else a redo after a power
-//!   cut that lost only the mark sets the agent back ([`model::Omission::RevCarried`]).
+//!   cut that lost only the mark finds a log that does not fit ([`model::Omission::RevCarried`]).
 //! - A new task's first mark may outlive the rename that names the task, so an opening is applied only if the mark is found under
 //!   the task's name ([`model::Omission::NameCheck`]). The entry in `tasks/` of its staging directory is synced before the commit.
 //! - A sync that follows a failed sync succeeds and writes nothing. What a predecessor wrote is written again, in place, before it
 //!   is relied on ([`model::Omission::Rewrite`]).
 //! - A line whose commit failed and that was cut off can return with a power cut, after an acknowledged report; so the cut must be
-//!   synced too, and even then a death in between leaves a gap. Leaving the line for the next writer leaves none
-//!   ([`model::FailedCommit`]).
-//! - A power cut may leave a gap in an agent's numbers, and garbage between two marks of one task: neither is damage.
+//!   synced too, and even then a death in between leaves a line that does not fit its log, which is damage. Leaving the line for the
+//!   next writer leaves none ([`model::FailedCommit`]).
+//! - A power cut may leave a gap in an agent's numbers, so a commit need not follow the last line of its log at once
+//!   ([`model::Omission::Gaps`]), and garbage between two marks of one task: neither is damage. It may take all marks of a task.
+//! - Where the journal's last line is of another task, nothing in it tells that a task's own journal was cut back: the task's lock
+//!   notes the task's highest rev ([`model::Omission::TaskRecord`]). A redo notes revs as the writer would have
+//!   ([`model::Omission::RedoRecord`]).
+//! - The recount of a copied home overlays nothing: the copy may have an agent's mark and lack its log.
+//! - Whoever waited for a lock looks whether the task was deleted before anything else: the last line may be of a new task of the
+//!   same id ([`model::Omission::DeletedFirst`]).
+//! - The journal of a deleted task is removed only once its rename is synced, and never under the task's name
+//!   ([`model::Omission::SyncPlace`]). What cannot be renamed away is in the way of a new task of that id, so it is looked for before
+//!   an opening is committed ([`model::Omission::MakeRoom`]).
+//! - A view ends with a look whether the task was deleted under it ([`model::Omission::LastLook`]), and a reader that overlays a
+//!   deletion sees no task.
 
 mod apply;
 mod disk;
@@ -341,7 +358,7 @@ fn without_the_rev_in_every_line_a_redo_finds_damage() {
 }
 
 #[test]
-fn without_its_steps_an_opening_is_lost() {
+fn without_its_steps_an_opening_is_damage() {
     for omission in [
         Omission::StagedSync,
         Omission::TasksSync,

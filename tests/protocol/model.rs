@@ -166,6 +166,15 @@ pub struct Mishaps {
     pub tampers: u8,
 }
 
+/// Whether somebody's hand was in the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Hand {
+    None,
+    Tampered,
+    /// And a change has been committed since.
+    Committed,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     pub disk: Disk,
@@ -179,9 +188,7 @@ pub struct State {
     pub damaged: bool,
     /// Somebody was shown what never was so.
     pub misread: bool,
-    /// The files were tampered with, and a change has been committed since.
-    pub tampered: bool,
-    pub committed: bool,
+    pub hand: Hand,
     pub copying: Option<Copying>,
 }
 
@@ -261,8 +268,7 @@ impl Model for Protocol {
             left: self.scenario.mishaps,
             damaged: false,
             misread: false,
-            tampered: false,
-            committed: false,
+            hand: Hand::None,
             copying: None,
         }]
     }

@@ -4,7 +4,7 @@ use stateright::{Model, Property};
 
 use crate::apply::Stage;
 use crate::disk::{Disk, LogPlace, Slot, Swept, TaskPlace};
-use crate::model::{Action, Mishaps, Pc, Proc, Promised, Protocol, State, promise};
+use crate::model::{Action, Hand, Mishaps, Pc, Proc, Promised, Protocol, State, promise};
 use crate::readers::Look;
 use crate::records::{Change, Counts, Dir, Line, Op, Phase};
 use crate::recovery::recover;
@@ -51,10 +51,10 @@ type Promise = fn(&Protocol, &State, Option<&Disk>) -> bool;
 const PROMISES: [(&str, Promise); 12] = [
     (NO_DEADLOCK, |model, state, _| !stuck(model, state)),
     (HEALTHY, |_, state, disk| {
-        state.tampered || !state.damaged && disk.is_some()
+        state.hand != Hand::None || !state.damaged && disk.is_some()
     }),
     (APPLIED, |model, state, _| {
-        state.tampered || applied(model, &state.disk)
+        state.hand != Hand::None || applied(model, &state.disk)
     }),
     (COUNTS, |_, state, disk| sound(state, disk, counts)),
     (NOTHING_LOST, |_, state, disk| {
@@ -69,7 +69,7 @@ const PROMISES: [(&str, Promise); 12] = [
     (NUMBERS, |_, state, disk| sound(state, disk, numbered)),
     (PLACES, |_, state, disk| sound(state, disk, placed)),
     (TOLD, |_, state, _| {
-        !state.committed || right_or_told(&state.disk)
+        state.hand != Hand::Committed || right_or_told(&state.disk)
     }),
     (NOBODY_STOPPED, |model, state, _| {
         model.scenario.mishaps != Mishaps::default()
@@ -134,7 +134,7 @@ fn reached() -> Vec<Property<Protocol>> {
                 .any(|seen| seen.verdict == Verdict::Recount)
         }),
         Property::sometimes(TELLS, |_, state: &State| state.damaged),
-        Property::sometimes(GOES_ON, |_, state: &State| state.committed),
+        Property::sometimes(GOES_ON, |_, state: &State| state.hand == Hand::Committed),
         Property::sometimes(LOOKS_AGAIN, |_, state: &State| {
             state.procs.iter().any(|proc| {
                 proc.pc == Pc::Read(Look::OwnAgain)
@@ -168,7 +168,7 @@ fn reached() -> Vec<Property<Protocol>> {
 
 /// What is promised of files that nobody has tampered with, after what stopped is recovered.
 fn sound(state: &State, disk: Option<&Disk>, holds: impl Fn(&Disk) -> bool) -> bool {
-    state.tampered || disk.is_none_or(holds)
+    state.hand != Hand::None || disk.is_none_or(holds)
 }
 
 fn done(model: &Protocol, state: &State) -> bool {

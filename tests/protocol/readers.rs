@@ -200,10 +200,17 @@ fn list_logs(disk: &Disk, view: &mut View, folder: LogPlace) {
     }
 }
 
+fn take_first(listed: &mut u8) -> u8 {
+    let first = (0..8)
+        .find(|bit| *listed >> bit & 1 == 1)
+        .expect("something is listed");
+    *listed &= *listed - 1;
+    first
+}
+
 /// Reads one log, in whichever folder it lies by now.
 fn read_log(model: &Protocol, disk: &Disk, view: &mut View) {
-    let agent = view.listed.trailing_zeros() as u8;
-    view.listed &= view.listed - 1;
+    let agent = take_first(&mut view.listed);
     let log = &disk.logs[usize::from(agent)];
     let overlaid = view
         .last
@@ -235,8 +242,7 @@ fn list_dirs(disk: &Disk, view: &mut View, place: TaskPlace) {
 
 /// Reads one task's last mark of the overview's moment or before.
 fn read_task(model: &Protocol, disk: &Disk, view: &mut View) {
-    let dir = view.listed.trailing_zeros() as u8;
-    view.listed &= view.listed - 1;
+    let dir = take_first(&mut view.listed);
     let (found, Some(last)) = (disk.dir(dir), view.last) else {
         return;
     };

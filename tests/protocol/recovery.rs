@@ -30,13 +30,13 @@ pub fn recover(disk: &Disk, omission: Option<Omission>) -> Option<Disk> {
         let is_own = Some(dir) == disk.folder(&last);
         !is_own && judge(disk.own(dir, omission), &last, false) == Verdict::Damage
     };
-    let lost = |dir| {
+    let has_no_journal = |dir| {
         let found = disk.dir(dir);
         let is_named = matches!(found.place.now, TaskPlace::Tasks | TaskPlace::Closed);
         is_named && found.swept.now == Swept::Journal
     };
     let damaged = disk
         .dirs()
-        .any(|dir| disk.is_task(dir) && judges(dir) || lost(dir));
+        .any(|dir| disk.is_task(dir) && judges(dir) || has_no_journal(dir));
     (!damaged).then_some(disk)
 }

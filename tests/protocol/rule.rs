@@ -123,7 +123,8 @@ impl Disk {
     pub fn all_agrees(&self, last: &Line) -> bool {
         let mut totals = Counts::default();
         for dir in self.dirs() {
-            if !self.is_task(dir) && !(last.change == Change::Open && last.dir == dir) {
+            let is_opened = last.change == Change::Open && last.dir == dir;
+            if !self.is_task(dir) && !is_opened {
                 continue;
             }
             let is_own = self.is_of(last, dir);

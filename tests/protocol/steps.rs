@@ -6,7 +6,7 @@
 
 use crate::apply::{Stage, perform, stages, sweep};
 use crate::disk::{Entry, LogPlace, Swept, TaskPlace};
-use crate::model::{FailedCommit, Omission, Pc, Proc, Protocol, State, promise};
+use crate::model::{FailedCommit, Hand, Omission, Pc, Proc, Protocol, State, promise};
 use crate::readers;
 use crate::records::{Agent, Change, Decision, Dir, Line, Op, Record, Task, decide};
 use crate::rule::{Verdict, judge};
@@ -273,7 +273,9 @@ fn commit(model: &Protocol, state: &mut State, at: usize, op: Op) {
                 line.prev = None;
             }
             state.disk.journal.append(line);
-            state.committed |= state.tampered;
+            if state.hand == Hand::Tampered {
+                state.hand = Hand::Committed;
+            }
             begin(&mut state.procs[at], line, dir, false);
         }
         decided => {
@@ -460,10 +462,8 @@ fn report(model: &Protocol, state: &mut State, at: usize, op: Op) {
 }
 
 fn exit(state: &mut State, at: usize, op: Op, done: bool) {
-    if done {
-        if let Some(dir) = state.procs[at].dir {
-            promise(&mut state.promised, op, dir);
-        }
+    if done && let Some(dir) = state.procs[at].dir {
+        promise(&mut state.promised, op, dir);
     }
     state.release(at);
     state.procs[at] = Proc::at(state.procs[at].op + 1);
@@ -511,8 +511,8 @@ pub fn fail(model: &Protocol, state: &mut State, at: usize) -> Option<()> {
             let of = proc.seen?.of?;
             state.disk.dir_mut(of).journal.fail_sync();
         }
-        (Pc::Apply(stage), Some((Stage::Place, line, _))) if is_upkeep(line.change) => {
-            go_on(model, state, at, stage);
+        (Pc::Apply(before), Some((Stage::Place, line, _))) if is_upkeep(line.change) => {
+            go_on(model, state, at, before);
             return Some(());
         }
         (_, Some((failing, line, _))) => {

@@ -2,7 +2,7 @@
 //! piece while calls run.
 
 use crate::disk::{Disk, File};
-use crate::model::{Pc, Proc, Protocol, State};
+use crate::model::{Hand, Pc, Proc, Protocol, State};
 
 /// What is done to the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub fn tamper(model: &Protocol, state: &mut State, way: u8) {
         Tampering::None => {}
     }
     state.left.tampers -= 1;
-    state.tampered = true;
+    state.hand = Hand::Tampered;
 }
 
 /// Copies a piece; whether it was the last one.
