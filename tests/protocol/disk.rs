@@ -5,7 +5,8 @@
 //! that succeeds covers the whole file, a rename is there or not, and a sync that fails marks pages clean that never arrived.
 
 use crate::model::Omission;
-use crate::records::{Agent, Line, Mark, Record, Seen, Task};
+use crate::records::{Agent, Change, Dir, Line, Mark, Phase, Record, Seen, Task};
+use crate::rule::{Verdict, judge};
 
 /// How sure it is that a line is on the medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +25,15 @@ pub enum Slot<T> {
     Garbage,
     /// The beginning of a line: whatever is appended becomes part of it.
     Torn,
+}
+
+impl<T> Slot<T> {
+    pub fn good(&self) -> Option<&T> {
+        match self {
+            Slot::Good(line) => Some(line),
+            Slot::Garbage | Slot::Torn => None,
+        }
+    }
 }
 
 /// A file that is only appended to.
@@ -46,13 +56,7 @@ impl<T> Default for File<T> {
 impl<T: Copy + PartialEq> File<T> {
     /// The good lines, oldest first; readers skip the rest.
     pub fn good(&self) -> impl DoubleEndedIterator<Item = &T> {
-        self.slots.iter().filter_map(|(slot, _)| {
-            if let Slot::Good(line) = slot {
-                Some(line)
-            } else {
-                None
-            }
-        })
+        self.slots.iter().filter_map(|(slot, _)| slot.good())
     }
 
     pub fn last(&self) -> Option<&T> {
@@ -217,6 +221,28 @@ impl<P: Copy + PartialEq> Entry<P> {
     }
 }
 
+impl Entry<TaskPlace> {
+    /// Of two renames the second may be lost.
+    fn after_power_cuts(self) -> Vec<Self> {
+        let mut left = self.after_power_cut();
+        if self.now == TaskPlace::Deleted && self.synced < TaskPlace::Closed {
+            left.push(Entry::at(TaskPlace::Closed));
+        }
+        left
+    }
+}
+
+impl Entry<Swept> {
+    /// Of several removals each may be lost; a journal that is gone is all that is asked of the rest.
+    fn after_power_cuts(self) -> Vec<Self> {
+        [Swept::Nothing, Swept::Logs, Swept::Journal, Swept::All]
+            .into_iter()
+            .filter(|swept| (self.synced..=self.now).contains(swept))
+            .map(Entry::at)
+            .collect()
+    }
+}
+
 /// Where an agent's log lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LogPlace {
@@ -225,95 +251,201 @@ pub enum LogPlace {
     Ended,
 }
 
-/// Where a task's directory lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Where a task's directory lies. It only moves downwards here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TaskPlace {
     Nowhere,
     /// `tasks/.new-*`
     Staged,
     Tasks,
     Closed,
+    /// `closed/.deleted-*`
+    Deleted,
+}
+
+/// How much of a deleted task's directory has been removed. It only goes downwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Swept {
+    Nothing,
+    Logs,
+    /// And the journal.
+    Journal,
+    /// And the directory.
+    All,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Log {
+    pub dir: Dir,
     pub place: Entry<LogPlace>,
     pub file: File<Record>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TaskDir {
+    pub task: Task,
     pub place: Entry<TaskPlace>,
+    pub swept: Entry<Swept>,
     pub journal: File<Mark>,
+    /// The task's highest rev, as its `lock` holds it.
+    pub highest: u8,
 }
 
 /// All that is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Disk {
     pub journal: File<Line>,
+    /// The journal's highest rev, as the home's `lock` holds it. Neither this nor a task's is ever synced; a power cut that sets one
+    /// back only makes the rule say less, so the one that keeps it is looked at.
+    pub highest: u8,
+    /// Whether the identity that the home's `lock` holds is this home's.
+    pub known: bool,
     pub tasks: Vec<TaskDir>,
     pub logs: Vec<Log>,
 }
 
 impl Disk {
-    pub fn empty(tasks: usize, agents: usize) -> Self {
-        let task = TaskDir {
+    pub fn empty(dirs: &[Task], agents: &[Dir]) -> Self {
+        let task = |&task| TaskDir {
+            task,
             place: Entry::at(TaskPlace::Nowhere),
+            swept: Entry::at(Swept::Nothing),
             journal: File::default(),
+            highest: 0,
         };
-        let log = Log {
+        let log = |&dir| Log {
+            dir,
             place: Entry::at(LogPlace::Nowhere),
             file: File::default(),
         };
         Disk {
             journal: File::default(),
-            tasks: vec![task; tasks],
-            logs: vec![log; agents],
+            highest: 0,
+            known: true,
+            tasks: dirs.iter().map(task).collect(),
+            logs: agents.iter().map(log).collect(),
         }
     }
 
-    pub fn task(&self, task: Task) -> &TaskDir {
-        &self.tasks[usize::from(task)]
+    pub fn dirs(&self) -> impl Iterator<Item = Dir> + use<> {
+        0..u8::try_from(self.tasks.len()).expect("scenarios are small")
     }
 
-    pub fn task_mut(&mut self, task: Task) -> &mut TaskDir {
-        &mut self.tasks[usize::from(task)]
+    pub fn dir(&self, dir: Dir) -> &TaskDir {
+        &self.tasks[usize::from(dir)]
+    }
+
+    pub fn dir_mut(&mut self, dir: Dir) -> &mut TaskDir {
+        &mut self.tasks[usize::from(dir)]
+    }
+
+    /// The last mark in a directory's journal; none where there is none, or no journal.
+    pub fn mark(&self, dir: Dir) -> Option<&Mark> {
+        let dir = self.dir(dir);
+        dir.journal
+            .last()
+            .filter(|_| dir.swept.now < Swept::Journal)
+    }
+
+    /// Whether what lies here is no task any more, whatever its name: its journal ends with its deletion, or is gone.
+    pub fn is_deleted(&self, dir: Dir) -> bool {
+        self.dir(dir).swept.now >= Swept::Journal
+            || self
+                .mark(dir)
+                .is_some_and(|mark| mark.phase == Phase::Deleted)
+    }
+
+    /// Whether a task lies here under its name.
+    pub fn is_task(&self, dir: Dir) -> bool {
+        matches!(
+            self.dir(dir).place.now,
+            TaskPlace::Tasks | TaskPlace::Closed
+        ) && !self.is_deleted(dir)
+    }
+
+    /// The directory of a task, wherever it lies.
+    pub fn find(&self, task: Task) -> Option<Dir> {
+        let last = self
+            .journal
+            .last()
+            .filter(|last| last.change == Change::Open);
+        self.dirs()
+            .find(|&dir| self.dir(dir).task == task && self.is_task(dir))
+            .or_else(|| {
+                let built = last.filter(|last| last.task == task)?.dir;
+                (self.dir(built).place.now == TaskPlace::Staged).then_some(built)
+            })
+    }
+
+    /// The directory that the journal's last line is to be applied to.
+    pub fn folder(&self, line: &Line) -> Option<Dir> {
+        let unmarked = |&dir: &Dir| {
+            let found = self.dir(dir);
+            let is_older =
+                self.is_deleted(dir) && self.mark(dir).is_none_or(|mark| mark.rev != line.rev);
+            found.task == line.task && found.place.now >= TaskPlace::Tasks && !is_older
+        };
+        match line.change {
+            Change::Delete => self.dirs().find(unmarked),
+            _ => self.find(line.task),
+        }
+    }
+
+    /// Whether the name in `tasks/` or `closed/` is taken, by a task or by what is left of one.
+    pub fn is_taken(&self, task: Task, place: TaskPlace) -> Option<Dir> {
+        self.dirs().find(|&dir| {
+            let found = self.dir(dir);
+            found.task == task && found.place.now == place && found.swept.now < Swept::All
+        })
     }
 
     pub fn log_mut(&mut self, agent: Agent) -> &mut Log {
         &mut self.logs[usize::from(agent)]
     }
 
-    /// Reads the tails that a call on this task and agent decides by.
-    pub fn read(&self, task: Task, agent: Option<Agent>, omission: Option<Omission>) -> Seen {
-        let last = *self
-            .journal
-            .last()
-            .expect("there is no moment without a journal");
-        Seen {
+    /// Reads the tails that a call on this directory and agent decides by; none where the journal is damaged.
+    pub fn read(&self, dir: Dir, agent: Option<Agent>, omission: Option<Omission>) -> Option<Seen> {
+        let last = *self.journal.last()?;
+        let of = if self.is_of(&last, dir) {
+            Some(dir)
+        } else {
+            self.folder(&last)
+        };
+        Some(Seen {
             last,
-            applied: self.applied(&last, omission),
-            mark: self.task(task).journal.last().copied(),
+            verdict: self.verdict(&last, of, omission),
+            of,
+            mark: self.mark(dir).copied(),
             record: agent.and_then(|agent| self.logs[usize::from(agent)].file.last().copied()),
+        })
+    }
+
+    /// What the last line's task makes of it, its log and its counts looked at before anything is redone.
+    pub fn verdict(&self, last: &Line, of: Option<Dir>, omission: Option<Omission>) -> Verdict {
+        let Some(of) = of else {
+            // A deletion whose directory is nowhere has nothing left to be applied to.
+            return if last.change == Change::Delete {
+                Verdict::Applied
+            } else {
+                Verdict::Damage
+            };
+        };
+        if last.change == Change::Delete && self.dir(of).swept.now >= Swept::Journal {
+            return Verdict::Applied;
+        }
+        match judge(self.own(of, omission), last, true) {
+            Verdict::ToApply | Verdict::Recount if !self.fits(last, omission) => Verdict::Damage,
+            Verdict::Recount if last.change != Change::Delete && !self.gives(last, of) => {
+                Verdict::Damage
+            }
+            verdict => verdict,
         }
     }
 
-    /// Whether the line's task has the mark of it. The task's journal is found by the task's name: a power cut may keep the first
-    /// mark of a new task and lose the rename that gave it its name, and then the line is not applied.
-    pub fn applied(&self, line: &Line, omission: Option<Omission>) -> bool {
-        let named = self.named(line.task) || omission == Some(Omission::NameCheck);
-        named
-            && self
-                .task(line.task)
-                .journal
-                .last()
-                .is_some_and(|mark| mark.rev >= line.rev)
-    }
-
     /// Whether the task is found under its name.
-    pub fn named(&self, task: Task) -> bool {
+    pub fn named(&self, dir: Dir) -> bool {
         !matches!(
-            self.task(task).place.now,
+            self.dir(dir).place.now,
             TaskPlace::Nowhere | TaskPlace::Staged
         )
     }
@@ -323,6 +455,7 @@ impl Disk {
         self.journal.settle();
         self.tasks.iter_mut().for_each(|task| {
             task.place.sync();
+            task.swept.sync();
             task.journal.settle();
         });
         self.logs.iter_mut().for_each(|log| {
@@ -346,8 +479,11 @@ impl Disk {
             disks = product(&disks, &task.journal.after_power_cut(), |disk, journal| {
                 disk.tasks[at].journal = journal;
             });
-            disks = product(&disks, &task.place.after_power_cut(), |disk, place| {
+            disks = product(&disks, &task.place.after_power_cuts(), |disk, place| {
                 disk.tasks[at].place = place;
+            });
+            disks = product(&disks, &task.swept.after_power_cuts(), |disk, swept| {
+                disk.tasks[at].swept = swept;
             });
         }
         for (at, log) in self.logs.iter().enumerate() {
@@ -358,6 +494,16 @@ impl Disk {
                 disk.logs[at].place = place;
             });
         }
+        // A name leads to one directory.
+        disks.retain(|disk| {
+            disk.dirs().all(|dir| {
+                let found = disk.dir(dir);
+                found.place.now == TaskPlace::Deleted
+                    || found.place.now <= TaskPlace::Staged
+                    || found.swept.now == Swept::All
+                    || disk.is_taken(found.task, found.place.now) == Some(dir)
+            })
+        });
         for log in disks.iter_mut().flat_map(|disk| &mut disk.logs) {
             if log.place.now == LogPlace::Nowhere {
                 log.file = File::default();

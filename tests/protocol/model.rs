@@ -5,9 +5,11 @@ use stateright::{Model, Property};
 use crate::apply::{Stage, stages};
 use crate::disk::Disk;
 use crate::properties;
-use crate::records::{Change, Line, Op, Seen};
+use crate::readers::{Look, View};
+use crate::records::{Change, Dir, Line, Op, Seen};
 use crate::scenarios::Scenario;
 use crate::steps;
+use crate::tampering::{self, Copying};
 
 /// A part of the protocol that is left out, to see that it is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,34 @@ pub enum Omission {
     TasksSync,
     /// Redo and the next task's commit sync what a predecessor wrote without writing it again.
     Rewrite,
+    /// The highest rev is noted before the commit's sync.
+    RecordAfterSync,
+    /// The home's lock notes no highest rev.
+    HomeRecord,
+    /// A redo does not note it.
+    RedoRecord,
+    /// A task's lock notes no highest rev.
+    TaskRecord,
+    /// A home of another identity is not recounted.
+    Recount,
+    /// A commit is taken to follow the last line of its agent's log without a gap.
+    Gaps,
+    /// The journal's last line is held against a directory whose task is deleted.
+    DeletedFirst,
+    /// A deletion's rename is not synced before the directory is removed.
+    SyncPlace,
+    /// An opening leaves what an earlier task of its name left in `tasks/`.
+    MakeRoom,
+    /// A failed move into `ended/` or `closed/` leaves the change unapplied.
+    Upkeep,
+    /// A reader does not overlay an unapplied last line.
+    Overlay,
+    /// A reader lists `ended/` before `active/`.
+    ListOrder,
+    /// A reader takes the last line of each log, however late it is.
+    Bounded,
+    /// A reader does not look at the end whether the task was deleted meanwhile.
+    LastLook,
 }
 
 /// What a call does about its line when the sync that would commit it fails.
@@ -52,6 +82,8 @@ pub enum FailedCommit {
 pub enum Pc {
     /// Begins; waits for the task's lock.
     TakeTask,
+    /// Has found the directory.
+    WaitTask,
     TakeGlobal,
     CutGlobal,
     ReadTails,
@@ -60,6 +92,7 @@ pub enum Pc {
     Apply(u8),
     SyncTasks,
     SyncOther,
+    MakeRoom,
     Commit,
     /// The commit's sync failed.
     TakeBack,
@@ -74,6 +107,8 @@ pub enum Pc {
     UnlockTask {
         done: bool,
     },
+    Sweep,
+    Read(Look),
 }
 
 /// A process: a shell script that calls the program once for each `Op`.
@@ -82,13 +117,17 @@ pub struct Proc {
     /// The call it is in; its script's length when it is through.
     pub op: u8,
     pub pc: Pc,
+    /// The directory that it has found.
+    pub dir: Option<Dir>,
     pub seen: Option<Seen>,
-    /// The line that is being applied.
-    pub line: Option<Line>,
+    /// The line that is being applied, and the directory that it is applied to.
+    pub line: Option<(Line, Dir)>,
     /// Whether that line is somebody else's.
     pub redo: bool,
     /// A sync failed over a log that this process has written to and not yet synced: the kernel will tell it so.
     pub warned: bool,
+    /// What a reader has read.
+    pub view: Option<View>,
 }
 
 impl Proc {
@@ -97,15 +136,17 @@ impl Proc {
         Proc {
             op,
             pc: Pc::TakeTask,
+            dir: None,
             seen: None,
             line: None,
             redo: false,
             warned: false,
+            view: None,
         }
     }
 }
 
-/// What calls that exited 0 have promised: one bit for each agent, report, task.
+/// What calls that exited 0 have promised: one bit for each agent, report, directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Promised {
     pub registered: u8,
@@ -113,14 +154,25 @@ pub struct Promised {
     pub reports: u8,
     pub opened: u8,
     pub closed: u8,
+    pub deleted: u8,
 }
 
 /// How much may still go wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Mishaps {
     pub deaths: u8,
     pub power_cuts: u8,
     pub io_errors: u8,
+    pub tampers: u8,
+}
+
+/// Whether somebody's hand was in the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Hand {
+    None,
+    Tampered,
+    /// And a change has been committed since.
+    Committed,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -132,6 +184,12 @@ pub struct State {
     pub global_lock: Option<usize>,
     pub promised: Promised,
     pub left: Mishaps,
+    /// Somebody was told that the registry is damaged.
+    pub damaged: bool,
+    /// Somebody was shown what never was so.
+    pub misread: bool,
+    pub hand: Hand,
+    pub copying: Option<Copying>,
 }
 
 impl State {
@@ -155,6 +213,8 @@ pub enum Action {
     Fail(usize),
     /// The machine stops; this is what its disk holds when it starts again.
     PowerCut(Box<Disk>),
+    /// Somebody's hand.
+    Tamper(u8),
 }
 
 /// The protocol, in a scenario.
@@ -162,6 +222,8 @@ pub struct Protocol {
     pub scenario: Scenario,
     pub failed_commit: FailedCommit,
     pub omission: Option<Omission>,
+    /// The one promise that the search is about; all of them where it is none.
+    pub watched: Option<&'static str>,
 }
 
 impl Protocol {
@@ -177,17 +239,18 @@ impl Protocol {
     }
 
     /// The stage that a process is at in applying a line.
-    pub fn stage(&self, proc: &Proc) -> Option<(Stage, Line)> {
-        let (Pc::Apply(at), Some(line)) = (proc.pc, proc.line) else {
+    pub fn stage(&self, proc: &Proc) -> Option<(Stage, Line, Dir)> {
+        let (Pc::Apply(at), Some((line, dir))) = (proc.pc, proc.line) else {
             return None;
         };
-        Some((stages(line.change, self.omission)[usize::from(at)], line))
+        let stage = stages(line.change, self.omission)[usize::from(at)];
+        Some((stage, line, dir))
     }
 
     /// Whether the process's next step is an append that can stop in the middle.
     fn appends(&self, proc: &Proc) -> bool {
         matches!(proc.pc, Pc::Commit | Pc::Report)
-            || matches!(self.stage(proc), Some((Stage::WriteLog | Stage::Mark, _)))
+            || matches!(self.stage(proc), Some((Stage::WriteLog | Stage::Mark, ..)))
     }
 }
 
@@ -199,10 +262,14 @@ impl Model for Protocol {
         vec![State {
             disk: self.scenario.disk(),
             procs: vec![Proc::at(0); self.scenario.scripts.len()],
-            task_locks: vec![None; self.scenario.tasks],
+            task_locks: vec![None; self.scenario.dirs.len()],
             global_lock: None,
             promised: Promised::default(),
             left: self.scenario.mishaps,
+            damaged: false,
+            misread: false,
+            hand: Hand::None,
+            copying: None,
         }]
     }
 
@@ -212,6 +279,10 @@ impl Model for Protocol {
                 continue;
             }
             actions.push(Action::Step(at));
+            // Nobody depends on a reader.
+            if proc.view.is_some() {
+                continue;
+            }
             if state.left.deaths > 0 && proc.pc != Pc::TakeTask {
                 actions.push(Action::Die(at));
                 if self.appends(proc) {
@@ -222,6 +293,7 @@ impl Model for Protocol {
                 actions.push(Action::Fail(at));
             }
         }
+        actions.extend(tampering::ways(self, state).into_iter().map(Action::Tamper));
         if state.left.power_cuts > 0 {
             actions.extend(
                 state
@@ -273,21 +345,28 @@ impl Model for Protocol {
                 }
                 Some(state)
             }
+            Action::Tamper(way) => {
+                let mut state = last.clone();
+                tampering::tamper(self, &mut state, way);
+                Some(state)
+            }
         }
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        properties::all()
+        properties::all(self)
     }
 }
 
 /// Writes down what a call that exits 0 has promised.
-pub fn promise(promised: &mut Promised, op: Op) {
+pub fn promise(promised: &mut Promised, op: Op, dir: Dir) {
     match op {
         Op::Report(.., report) => promised.reports |= report,
         Op::Change(_, Change::Register(agent)) => promised.registered |= 1 << agent,
         Op::Change(_, Change::End(agent)) => promised.ended |= 1 << agent,
-        Op::Change(task, Change::Open) => promised.opened |= 1 << task,
-        Op::Change(task, Change::Close) => promised.closed |= 1 << task,
+        Op::Change(_, Change::Open) => promised.opened |= 1 << dir,
+        Op::Change(_, Change::Close) => promised.closed |= 1 << dir,
+        Op::Change(_, Change::Delete) => promised.deleted |= 1 << dir,
+        Op::View(_) | Op::Overview => {}
     }
 }

@@ -1,7 +1,11 @@
 //! What the lines say, and the pure function that decides the next one.
 
+use crate::rule::Verdict;
+
 /// A task, by number.
 pub type Task = u8;
+/// A directory, by number: a task whose id is used again has another one.
+pub type Dir = u8;
 /// An agent, by number; the scenario says whose it is.
 pub type Agent = u8;
 
@@ -12,6 +16,27 @@ pub struct Counts {
     pub ended: u8,
 }
 
+impl std::ops::Add for Counts {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Counts {
+            active: self.active + other.active,
+            ended: self.ended + other.ended,
+        }
+    }
+}
+
+impl std::ops::Sub for Counts {
+    type Output = Self;
+    /// Saturating, so that a broken variant of the protocol goes on to break a promise rather than to panic.
+    fn sub(self, other: Self) -> Self {
+        Counts {
+            active: self.active.saturating_sub(other.active),
+            ended: self.ended.saturating_sub(other.ended),
+        }
+    }
+}
+
 /// A lifecycle change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
@@ -19,6 +44,7 @@ pub enum Change {
     Register(Agent),
     End(Agent),
     Close,
+    Delete,
 }
 
 impl Change {
@@ -26,7 +52,7 @@ impl Change {
     pub fn agent(self) -> Option<Agent> {
         match self {
             Change::Register(agent) | Change::End(agent) => Some(agent),
-            Change::Open | Change::Close => None,
+            Change::Open | Change::Close | Change::Delete => None,
         }
     }
 }
@@ -46,7 +72,12 @@ pub struct Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Line {
     pub rev: u8,
+    /// The rev of the task before this line; none in a line of version 0.1.0.
+    pub prev: Option<u8>,
     pub task: Task,
+    /// The directory. Of an opening it is written in the line, as the name that the task was built under; of others it is not,
+    /// and only the checks of this model look at it.
+    pub dir: Dir,
     pub change: Change,
     /// The agent's new record, where the change is an agent's.
     pub record: Option<Record>,
@@ -54,11 +85,19 @@ pub struct Line {
     pub totals: Counts,
 }
 
+/// What a task's mark says of the task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    Open,
+    Closed,
+    Deleted,
+}
+
 /// A line of a task's journal: the mark that a change is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Mark {
     pub rev: u8,
-    pub open: bool,
+    pub phase: Phase,
     pub counts: Counts,
 }
 
@@ -67,7 +106,11 @@ impl Line {
     pub fn mark(&self) -> Mark {
         Mark {
             rev: self.rev,
-            open: self.change != Change::Close,
+            phase: match self.change {
+                Change::Close => Phase::Closed,
+                Change::Delete => Phase::Deleted,
+                _ => Phase::Open,
+            },
             counts: self.counts,
         }
     }
@@ -80,12 +123,17 @@ pub enum Op {
     Change(Task, Change),
     /// A report of an agent that ends nothing; the bit names it.
     Report(Task, Agent, u8),
+    /// Reads a task without a lock.
+    View(Task),
+    /// Reads the totals and every task's counts without a lock.
+    Overview,
 }
 
 impl Op {
-    pub fn task(self) -> Task {
+    pub fn task(self) -> Option<Task> {
         match self {
-            Op::Change(task, _) | Op::Report(task, ..) => task,
+            Op::Change(task, _) | Op::Report(task, ..) | Op::View(task) => Some(task),
+            Op::Overview => None,
         }
     }
 
@@ -93,6 +141,7 @@ impl Op {
         match self {
             Op::Change(_, change) => change.agent(),
             Op::Report(_, agent, _) => Some(agent),
+            Op::View(_) | Op::Overview => None,
         }
     }
 }
@@ -100,9 +149,11 @@ impl Op {
 /// What a process has read of the tails, and decides by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Seen {
-    /// The last good line of the global journal, and whether its task's journal has it.
+    /// The last good line of the global journal, and what its task's rev makes of it.
     pub last: Line,
-    pub applied: bool,
+    pub verdict: Verdict,
+    /// The directory of the line's task; none if there is none anywhere.
+    pub of: Option<Dir>,
     /// The last mark of the process's own task; none while it is not open.
     pub mark: Option<Mark>,
     /// The last record of the agent that the call is about.
@@ -119,11 +170,11 @@ pub enum Decision {
 }
 
 /// Decides a lifecycle change from the tails that were read.
-pub fn decide(seen: &Seen, task: Task, change: Change, max_concurrent: u8) -> Decision {
+pub fn decide(seen: &Seen, task: Task, dir: Dir, change: Change, max_concurrent: u8) -> Decision {
     let mark = match (seen.mark, change) {
         (None, Change::Open) => Mark {
             rev: 0,
-            open: true,
+            phase: Phase::Open,
             counts: Counts::default(),
         },
         (Some(_), Change::Open) => return Decision::Already,
@@ -135,7 +186,9 @@ pub fn decide(seen: &Seen, task: Task, change: Change, max_concurrent: u8) -> De
     match (change, seen.record) {
         (Change::Open, _) => {}
         (Change::Register(_), Some(now)) if now.seq == 1 && now.active => return Decision::Already,
-        (Change::Register(_), None) if mark.open && counts.active < max_concurrent => {
+        (Change::Register(_), None)
+            if mark.phase == Phase::Open && counts.active < max_concurrent =>
+        {
             counts.active += 1;
             totals.active += 1;
             record = Some(Record {
@@ -146,16 +199,10 @@ pub fn decide(seen: &Seen, task: Task, change: Change, max_concurrent: u8) -> De
             });
         }
         (Change::End(_), Some(now)) if !now.active => return Decision::Already,
-        // Saturating, so that a broken variant of the protocol goes on to break a promise rather than to panic.
         (Change::End(_), Some(now)) => {
-            counts = Counts {
-                active: counts.active.saturating_sub(1),
-                ended: counts.ended + 1,
-            };
-            totals = Counts {
-                active: totals.active.saturating_sub(1),
-                ended: totals.ended + 1,
-            };
+            let [active, ended] = [(1, 0), (0, 1)].map(|(active, ended)| Counts { active, ended });
+            counts = counts - active + ended;
+            totals = totals - active + ended;
             record = Some(Record {
                 seq: now.seq + 1,
                 active: false,
@@ -163,13 +210,19 @@ pub fn decide(seen: &Seen, task: Task, change: Change, max_concurrent: u8) -> De
                 ..now
             });
         }
-        (Change::Close, _) if !mark.open => return Decision::Already,
+        (Change::Close, _) if mark.phase != Phase::Open => return Decision::Already,
         (Change::Close, _) if counts.active == 0 => {}
-        (Change::Register(_) | Change::End(_) | Change::Close, _) => return Decision::Rejected,
+        (Change::Delete, _) if mark.phase == Phase::Closed => {
+            totals = totals - counts;
+            counts = Counts::default();
+        }
+        _ => return Decision::Rejected,
     }
     Decision::Change(Line {
         rev,
+        prev: Some(mark.rev),
         task,
+        dir,
         change,
         record,
         counts,
