@@ -136,7 +136,7 @@ pub(crate) fn update(
     })?;
     // The lock is free again: a slow disk holds up the one who wrote, not its peers.
     if let Some(log) = unsynced {
-        sync_data(&log.file, &log.path)?;
+        sync_data(&log.file, &log.path).map_err(|error| error.unsynced("the report"))?;
     }
     Ok(outcome)
 }
