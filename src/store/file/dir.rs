@@ -198,6 +198,16 @@ impl Dir {
         }
     }
 
+    /// Whether this is the same directory as another one.
+    pub(crate) fn is_same(&self, other: &Self) -> Result<bool> {
+        let stat = |dir: &Self| {
+            retry_on_intr(|| rustix::fs::fstat(&dir.fd))
+                .map(|stat| (stat.st_dev, stat.st_ino))
+                .map_err(|e| Error::io("look at", &dir.path, e))
+        };
+        Ok(stat(self)? == stat(other)?)
+    }
+
     /// Waits until the entries made, moved and removed here are on disk.
     pub(crate) fn sync(&self) -> Result<()> {
         retry_on_intr(|| rustix::fs::fsync(&self.fd)).map_err(|e| Error::io("sync", &self.path, e))

@@ -25,7 +25,7 @@ pub(crate) fn import(
     let patience = store.patience();
     let home = Home::make(&store.options.home, &patience)?;
     let task = import.task;
-    if TaskDir::find(&home, &task.id)?.is_some() {
+    if TaskDir::find_existing(&home, &task.id)?.is_some() {
         return Ok(None);
     }
     let building = Building::start(&home, &task, &patience)?;

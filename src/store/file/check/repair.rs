@@ -195,7 +195,11 @@ impl Repair<'_> {
         for id in lost {
             let records = records(self.home, &guard.id, id)?;
             for (rev, record) in &records {
-                guard.record(record, *rev, true)?;
+                let mut log = match guard.log(&record.id, Access::Append)? {
+                    Some(log) => log,
+                    None => guard.new_log(&record.id)?,
+                };
+                guard.record(&mut log, record, *rev, true)?;
             }
             if !records.is_empty() {
                 let what =
@@ -295,6 +299,7 @@ impl Repair<'_> {
             let commit = Commit {
                 schema: SCHEMA,
                 rev,
+                prev: None,
                 at: self.now,
                 task: id.clone(),
                 change: Change::Repaired,
@@ -337,7 +342,7 @@ impl Repair<'_> {
         let Some(task) = TaskDir::find_even_if_damaged(self.home, &commit.task)? else {
             return Ok(());
         };
-        if let Some(guard) = task.try_lock()? {
+        if let Some(mut guard) = task.try_lock()? {
             guard.mark_applied(&commit.mark())?;
             guard.sync_journal()?;
             self.say(

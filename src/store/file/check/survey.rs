@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::super::dir::{Access, Kind};
+use super::super::dir::{Access, Dir, Kind};
 use super::super::document;
 use super::super::home::{Home, LOCK, REGISTRY};
 use super::super::jsonl::Backward;
@@ -212,6 +212,10 @@ impl Survey {
                     self.agents.insert(id, (agent.status, folder));
                 }
                 None if pending.is_some() => {}
+                None if is_empty(&dir, &name)? => self.found.note(
+                    &path,
+                    "it is empty: its agent was about to be registered, and is not",
+                ),
                 None => {
                     self.found.problem(&path, "no line of it can be read");
                     self.unreadable.push((id, folder));
@@ -367,6 +371,16 @@ impl Survey {
             _ => {}
         }
     }
+}
+
+fn is_empty(dir: &Dir, name: &str) -> Result<bool> {
+    let Some(file) = dir.file(name, Access::Read)? else {
+        return Ok(true);
+    };
+    let metadata = file
+        .metadata()
+        .map_err(|e| Error::io("look at", dir.at(name), e))?;
+    Ok(metadata.len() == 0)
 }
 
 /// Reads a log whole; its last good line.
