@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn naps_end_with_the_time_and_differ_from_process_to_process() {
-        let patience = Patience::new(Duration::from_millis(40), None);
+        let patience = Patience::new(Duration::from_millis(20), None);
         let mut naps = Naps::begin(&patience);
         let first = naps.next().unwrap();
         assert!(
