@@ -144,7 +144,8 @@ impl Error {
                 _ => None,
             },
             Self::Unsynced { .. } => Some(
-                "do not repeat the call: it would be there twice; see to the disk".to_owned(),
+                "do not repeat the call, a report or a finding would be there twice; see to the disk"
+                    .to_owned(),
             ),
             Self::Home { hint, .. } => Some(hint.clone()),
         }

@@ -76,6 +76,8 @@ impl Lives {
         let Some(last) = agent.last() else {
             return Ok(());
         };
+        let name = log_name(&last.id);
+        self.is_apart(&last.id, &name)?;
         let folder = match Folder::of(last) {
             Folder::Active => &self.active,
             Folder::Ended => &self.ended,
@@ -91,8 +93,6 @@ impl Lives {
                 })
             })
             .collect();
-        let name = log_name(&last.id);
-        self.is_apart(&last.id, &name)?;
         Tail::<AgentLine>::empty().append(&folder.create(&name)?, &folder.at(&name), &lines)?;
         self.counts = self.counts.with(last.status);
         if let Some(ended_at) = last.ended_at {

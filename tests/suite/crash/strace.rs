@@ -8,8 +8,8 @@ use std::process::{Command, Output};
 
 use crate::env::{BINARY, Env, Ran};
 
-/// Memory, signals, clocks and descriptors' flags: a death there is a death before the next call that matters.
-const NOISE: [&str; 13] = [
+/// Memory, signals, clocks, descriptors' flags and the umask, which cannot fail: a death there is a death before the next call that matters.
+const NOISE: [&str; 14] = [
     "brk",
     "clock_getres",
     "clock_gettime",
@@ -23,6 +23,7 @@ const NOISE: [&str; 13] = [
     "mremap",
     "munmap",
     "sigaltstack",
+    "umask",
 ];
 
 /// One system call of a call to the program.
