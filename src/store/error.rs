@@ -50,9 +50,9 @@ pub enum Error {
         source: io::Error,
     },
     /// It is written and every reader shows it, but the disk did not confirm it.
-    #[error("{what} is written and may not survive a power cut: cannot sync {}: {source}", path.display())]
+    #[error("{what} written and may not survive a power cut: cannot sync {}: {source}", path.display())]
     Unsynced {
-        /// What was written, such as "the report".
+        /// What was written, with its verb: "the report is".
         what: &'static str,
         /// The file.
         path: PathBuf,
@@ -96,7 +96,11 @@ impl Error {
     /// What a failed sync of something means that is written: it is not undone.
     pub(crate) fn unsynced(self, what: &'static str) -> Self {
         match self {
-            Self::Io { path, source, .. } => Self::Unsynced { what, path, source },
+            Self::Io {
+                action: "sync",
+                path,
+                source,
+            } => Self::Unsynced { what, path, source },
             other => other,
         }
     }

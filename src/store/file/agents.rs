@@ -154,7 +154,7 @@ pub(crate) fn update(
     })?;
     // The lock is free again: a slow disk holds up the one who wrote, not its peers.
     if let Some(log) = unsynced {
-        sync_data(&log.file, &log.path).map_err(|error| error.unsynced("the report"))?;
+        sync_data(&log.file, &log.path).map_err(|error| error.unsynced("the report is"))?;
     }
     Ok(outcome)
 }

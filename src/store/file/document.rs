@@ -58,9 +58,9 @@ pub(crate) fn write<T: Serialize>(dir: &Dir, name: &str, content: &T) -> Result<
     }
     replaced.map_err(|error| {
         let failed = |action| Error::io(action, &path, cause(error));
-        // The new document may have the name already, and only the last wait for the disk have failed.
+        // The new document may have the name already: then only the last wait for the disk failed.
         if is_written(dir, name, &text) {
-            failed("sync").unsynced("the document")
+            failed("sync")
         } else {
             failed("replace")
         }

@@ -322,7 +322,8 @@ impl Store for FileStore {
         let _lock = home.lock(&patience)?;
         let mut settings = home.settings()?;
         change(&mut settings);
-        document::write(&home.dir, home::REGISTRY, &settings)?;
+        document::write(&home.dir, home::REGISTRY, &settings)
+            .map_err(|error| error.unsynced("the settings are"))?;
         Ok(settings)
     }
 

@@ -256,7 +256,8 @@ pub(crate) fn set(store: &FileStore, task: &TaskId, change: &TaskChange) -> Resu
     }
     let changed = change.apply(&state.task);
     if changed != state.task {
-        document::write(&guard.dir, REGISTRY, &changed)?;
+        document::write(&guard.dir, REGISTRY, &changed)
+            .map_err(|error| error.unsynced("the settings are"))?;
         state.task = changed;
     }
     Ok(state)
