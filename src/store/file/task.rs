@@ -449,14 +449,13 @@ impl DerefMut for TaskGuard {
 
 impl TaskGuard {
     fn journal(&mut self) -> Result<&mut (File, Tail<Mark>)> {
-        let journal = match self.journal.take() {
-            Some(journal) => journal,
-            None => {
-                let file = self.dir.need_file(JOURNAL, Access::Append)?;
-                let path = self.dir.at(JOURNAL);
-                let tail = Tail::<Mark>::read(&file, &path, Strictness::Log, decode_mark)?;
-                (file, tail)
-            }
+        let journal = if let Some(journal) = self.journal.take() {
+            journal
+        } else {
+            let file = self.dir.need_file(JOURNAL, Access::Append)?;
+            let path = self.dir.at(JOURNAL);
+            let tail = Tail::<Mark>::read(&file, &path, Strictness::Log, decode_mark)?;
+            (file, tail)
         };
         Ok(self.journal.insert(journal))
     }
@@ -471,10 +470,12 @@ impl TaskGuard {
     /// `not_found` of a task that was deleted while its lock was waited for.
     pub(crate) fn not_deleted(&mut self) -> Result<()> {
         let (_, tail) = self.journal()?;
-        match &tail.last {
-            Some(mark) if mark.change == Change::Deleted => Err(deleted(&self.id)),
-            _ => Ok(()),
+        if let Some(mark) = &tail.last
+            && mark.change == Change::Deleted
+        {
+            return Err(deleted(&self.id));
         }
+        Ok(())
     }
 
     /// The highest rev that was ever committed of this task, where its lock file says so.
