@@ -7,6 +7,8 @@ mod cli;
 mod commands;
 #[cfg(all(not(test), target_os = "linux", target_env = "gnu"))]
 mod entry;
+#[cfg(not(test))]
+mod memory;
 mod output;
 
 #[cfg(not(all(not(test), target_os = "linux", target_env = "gnu")))]

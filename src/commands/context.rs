@@ -52,7 +52,7 @@ impl Context {
     /// The registry's directory.
     pub fn home(&self) -> Result<PathBuf, Failure> {
         match &self.globals.home {
-            Some(home) => absolute(home),
+            Some(home) => absolute(expanded("--home", home)?),
             None => absolute(&usual_home()?),
         }
     }
@@ -180,7 +180,7 @@ fn usual_home() -> Result<PathBuf, Failure> {
                 "AGENTREG_HOME is set but empty: the command it was to come from probably failed",
             ))
         } else {
-            Ok(home.into())
+            Ok(expanded("AGENTREG_HOME", Path::new(&home))?.to_owned())
         };
     }
     // The XDG specification has relative paths ignored.
@@ -195,6 +195,18 @@ fn usual_home() -> Result<PathBuf, Failure> {
                 .hint("name a directory with --home or AGENTREG_HOME"),
         ),
     }
+}
+
+/// Only a shell knows whose home `~` is, and none has looked at this one: cron, systemd and files of variables leave it.
+fn expanded<'a>(name: &str, home: &'a Path) -> Result<&'a Path, Failure> {
+    if home.as_os_str().as_encoded_bytes().starts_with(b"~") {
+        return Err(Failure::usage(format!(
+            "{name} begins with ~, which no shell has replaced: {}",
+            home.display()
+        ))
+        .hint("write the whole path, or $HOME where a shell reads it"));
+    }
+    Ok(home)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {

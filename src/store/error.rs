@@ -49,6 +49,16 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// It is written and every reader shows it, but the disk did not confirm it.
+    #[error("{what} written and may not survive a power cut: cannot sync {}: {source}", path.display())]
+    Unsynced {
+        /// What was written, with its verb: "the report is".
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The home cannot be used as it is.
     #[error("the registry's home {} {problem}", path.display())]
     Home {
@@ -83,6 +93,18 @@ impl Error {
         }
     }
 
+    /// What a failed sync of something means that is written: it is not undone.
+    pub(crate) fn unsynced(self, what: &'static str) -> Self {
+        match self {
+            Self::Io {
+                action: "sync",
+                path,
+                source,
+            } => Self::Unsynced { what, path, source },
+            other => other,
+        }
+    }
+
     pub(crate) fn damaged(path: impl Into<PathBuf>, detail: impl Into<String>) -> Self {
         Self::Damaged {
             path: path.into(),
@@ -97,7 +119,7 @@ impl Error {
             Self::LockTimeout { .. } => Kind::LockTimeout,
             Self::Damaged { .. } => Kind::Damaged,
             Self::NewerSchema { .. } => Kind::NewerSchema,
-            Self::Io { .. } | Self::Home { .. } => Kind::Io,
+            Self::Io { .. } | Self::Unsynced { .. } | Self::Home { .. } => Kind::Io,
         }
     }
 
@@ -118,11 +140,17 @@ impl Error {
             Self::NewerSchema { .. } => Some("use the newer agentreg".to_owned()),
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull => Some("free some space and try again".to_owned()),
-                io::ErrorKind::PermissionDenied => {
-                    Some("the registry must belong to the user who calls; see --home".to_owned())
-                }
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Some(
+                    "the registry must lie where the user who calls can write, in a directory of that user; name one \
+                     for this call and all later ones: export AGENTREG_HOME=DIRECTORY"
+                        .to_owned(),
+                ),
                 _ => None,
             },
+            Self::Unsynced { .. } => Some(
+                "do not repeat the call, a report or a finding would be there twice; see to the disk"
+                    .to_owned(),
+            ),
             Self::Home { hint, .. } => Some(hint.clone()),
         }
     }
@@ -133,7 +161,10 @@ impl Error {
             Self::Rejected(rejection) => rejection.retryable,
             Self::LockTimeout { .. } => true,
             Self::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
-            Self::Damaged { .. } | Self::NewerSchema { .. } | Self::Home { .. } => false,
+            Self::Damaged { .. }
+            | Self::NewerSchema { .. }
+            | Self::Unsynced { .. }
+            | Self::Home { .. } => false,
         }
     }
 }

@@ -231,7 +231,7 @@ fn of_home(env: &Env) -> Vec<i32> {
 
 /// Looks until it is so; how long that took.
 #[track_caller]
-fn until(what: &str, is_so: impl Fn() -> bool) -> Duration {
+pub fn until(what: &str, is_so: impl Fn() -> bool) -> Duration {
     let started = Instant::now();
     while !is_so() {
         assert!(started.elapsed() < LONG, "{what} did not come");

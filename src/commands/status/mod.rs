@@ -96,7 +96,10 @@ impl Page {
             Self::Task(view, _) if context.quiet() => {
                 lines(view.agents.iter().map(|agent| &agent.id))
             }
-            Self::Overview(totals, tasks) => people::overview(totals, tasks, now, terminal),
+            Self::Overview(totals, tasks) => {
+                let home = context.home().unwrap_or_default();
+                people::overview(&home, totals, tasks, now, terminal)
+            }
             Self::Task(view, alive) => {
                 let alive = |agent: &Agent| alive[&agent.id];
                 people::task_status(view, &alive, args.tree, now, terminal)

@@ -1,5 +1,7 @@
 //! Where a fleet stands.
 
+use std::path::Path;
+
 use agentreg::model::{Agent, Liveness, Status, TaskState, TaskStatus, Timestamp, Totals};
 use agentreg::store::TaskView;
 
@@ -12,6 +14,7 @@ use crate::output::{Terminal, style};
 
 /// The machine: its totals, and each open task with its counts.
 pub fn overview(
+    home: &Path,
     totals: &Totals,
     tasks: &[TaskState],
     now: Timestamp,
@@ -19,7 +22,9 @@ pub fn overview(
 ) -> String {
     let new = "agentreg task new \"what is to be done\"";
     if totals.tasks_open == 0 && totals.tasks_closed == 0 && tasks.is_empty() {
-        return items::hint("no tasks yet; open one", new, terminal);
+        // A home that is named wrong looks like an empty one.
+        let none = format!("no tasks yet in {}; open one", home.display());
+        return items::hint(&none, new, terminal);
     }
     let mut out = String::new();
     let noun = if totals.tasks_open == 1 {

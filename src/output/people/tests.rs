@@ -28,6 +28,10 @@ fn no_agents() -> TaskView {
     view
 }
 
+fn home() -> &'static std::path::Path {
+    std::path::Path::new("/srv/registry")
+}
+
 #[test]
 fn the_status_of_a_task_fits_a_terminal_of_eighty_columns() {
     assert_eq!(
@@ -161,7 +165,7 @@ fn colours_mark_what_needs_somebody() {
 #[test]
 fn the_overview_shows_each_open_task_in_two_lines() {
     assert_eq!(
-        overview(&totals(), &tasks()[..2], now(), &TTY),
+        overview(home(), &totals(), &tasks()[..2], now(), &TTY),
         "\
 2 open tasks · 1 closed
 5 active · 119 completed · 9 failed · 3 terminated
@@ -173,7 +177,7 @@ P3  Keep the dependencies of all services up to date and say what broke…  3h a
 "
     );
     assert_eq!(
-        overview(&totals(), &tasks()[..1], now(), &TTY)
+        overview(home(), &totals(), &tasks()[..1], now(), &TTY)
             .lines()
             .last(),
         Some("    TASK-20251017-213512-5169d812  ━━━━××────  4 active · 4 completed · 2 failed")
@@ -346,8 +350,8 @@ mend it: agentreg doctor --repair
 #[test]
 fn where_there_is_nothing_it_says_what_to_type() {
     assert_eq!(
-        overview(&Totals::default(), &[], now(), &PIPE),
-        "no tasks yet; open one: agentreg task new \"what is to be done\"\n"
+        overview(home(), &Totals::default(), &[], now(), &PIPE),
+        "no tasks yet in /srv/registry; open one: agentreg task new \"what is to be done\"\n"
     );
     let page = task_status(&no_agents(), &alive, false, now(), &PIPE);
     assert!(page.ends_with(
@@ -408,7 +412,7 @@ fn everything_with(text: &str, terminal: &Terminal) -> Vec<String> {
     vec![
         task_status(&view, &alive, false, now(), terminal),
         task_status(&view, &alive, true, now(), terminal),
-        overview(&totals(), &states, now(), terminal),
+        overview(home(), &totals(), &states, now(), terminal),
         task_list(&states, now(), terminal),
         findings(&found, true, now(), terminal),
         reports(&reported, now(), terminal),

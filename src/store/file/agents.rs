@@ -45,6 +45,18 @@ pub(crate) fn register_leased(
     }
 }
 
+fn same_file(task: &TaskId, new: &Registration) -> Error {
+    Rejection::new(
+        Kind::Duplicate,
+        format!(
+            "task {task} has an agent whose id this file system does not tell from {}: it differs in upper and lower case",
+            new.id
+        ),
+    )
+    .hint("choose another --id, or leave it out to have one made")
+    .into()
+}
+
 /// Registers an agent after a last touch, under both locks and before anybody can see it.
 fn admit(
     store: &FileStore,
@@ -54,8 +66,12 @@ fn admit(
 ) -> Result<Done<Agent>> {
     let home = store.home()?;
     store.lifecycle(&home, task, |guard, patience| {
-        let settings = guard.settings()?;
-        let existing = guard.agent(&new.id)?;
+        let settings = guard.own_settings()?;
+        // What opens under the id and is another's leaves no room for this one.
+        let existing = guard.agent(&new.id).map_err(|error| match error.kind() {
+            Kind::NotFound => same_file(task, new),
+            _ => error,
+        })?;
         let parent = match &new.parent {
             Some(parent) => guard.agent(parent)?,
             None => None,
@@ -138,7 +154,7 @@ pub(crate) fn update(
     })?;
     // The lock is free again: a slow disk holds up the one who wrote, not its peers.
     if let Some(log) = unsynced {
-        sync_data(&log.file, &log.path)?;
+        sync_data(&log.file, &log.path).map_err(|error| error.unsynced("the report is"))?;
     }
     Ok(outcome)
 }

@@ -230,8 +230,9 @@ impl<'a> OpenJournal<'a> {
     pub(crate) fn append(&mut self, commit: &Commit, journal_limit: u64) -> Result<()> {
         if self.tail.good_len() >= journal_limit
             && let Some(last) = &self.tail.last
+            && let Some(begun) = rotate::rotate(self.home, last)?
         {
-            (self.file, self.tail) = rotate::rotate(self.home, last)?;
+            (self.file, self.tail) = begun;
         }
         let line = encode_checked(commit);
         self.tail.append(&self.file, &self.path, &line)?;

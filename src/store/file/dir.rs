@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, retry_on_intr};
@@ -13,6 +14,31 @@ use crate::store::{Error, Result};
 
 const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
 const DIR_MODE: Mode = Mode::from_raw_mode(0o700);
+
+/// While it is held, what the process makes has the permissions that are asked for, and none for others: a umask that takes
+/// the owner's away would make directories that cannot be entered, and none can be told a mode once it is there without
+/// another file being able to take its place. It is the whole process's, so only for the moment of a call, and by one
+/// thread at a time.
+pub(crate) struct Umask {
+    before: Mode,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Umask {
+    pub(crate) fn private() -> Self {
+        static ALONE: Mutex<()> = Mutex::new(());
+        Self {
+            _alone: ALONE.lock().unwrap_or_else(PoisonError::into_inner),
+            before: rustix::process::umask(Mode::from_raw_mode(0o077)),
+        }
+    }
+}
+
+impl Drop for Umask {
+    fn drop(&mut self) {
+        rustix::process::umask(self.before);
+    }
+}
 
 /// An open directory; names are relative to it, so it may be moved meanwhile.
 #[derive(Debug)]
@@ -54,6 +80,15 @@ impl Dir {
         self.fd.as_raw_fd()
     }
 
+    /// A path that leads here wherever it was moved to, and however its own path leads elsewhere meanwhile: for calls that
+    /// take no descriptor. None where there is no `/proc`.
+    pub(crate) fn proc_path(&self) -> Option<PathBuf> {
+        let path = PathBuf::from(format!("/proc/self/fd/{}", self.fd.as_raw_fd()));
+        rustix::fs::access(&path, rustix::fs::Access::EXISTS)
+            .is_ok()
+            .then_some(path)
+    }
+
     /// Where it was when it was opened.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -69,6 +104,17 @@ impl Dir {
         let stat = retry_on_intr(|| rustix::fs::fstat(&self.fd))
             .map_err(|e| Error::io("look at", &self.path, e))?;
         Ok(stat.st_mode & 0o7777)
+    }
+
+    /// Whether it belongs to the user who calls.
+    pub(crate) fn is_callers(&self) -> Result<bool> {
+        Ok(self.stat(".")?.st_uid == rustix::process::geteuid().as_raw())
+    }
+
+    /// Whether another file system begins here, or all of them do.
+    pub(crate) fn is_mount_point(&self) -> Result<bool> {
+        let (here, above) = (self.stat(".")?, self.stat("..")?);
+        Ok(here.st_dev != above.st_dev || here.st_ino == above.st_ino)
     }
 
     /// The number of the file system's kind, as statfs(2) has it.
@@ -134,13 +180,19 @@ impl Dir {
 
     /// Makes a directory right here; one that is there already will do.
     pub(crate) fn make_dir(&self, name: &str) -> Result<Self> {
-        match retry_on_intr(|| rustix::fs::mkdirat(&self.fd, name, DIR_MODE)) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(errno) => return Err(Error::io("make", self.at(name), errno)),
-        }
+        self.make_dir_at(Path::new(name))?;
         let dir = self.need_dir(name)?;
         dir.make_private()?;
         Ok(dir)
+    }
+
+    /// Makes a directory right here if nothing has the name yet.
+    pub(crate) fn make_dir_at(&self, name: &Path) -> Result<()> {
+        let _private = Umask::private();
+        match retry_on_intr(|| rustix::fs::mkdirat(&self.fd, name, DIR_MODE)) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(errno) => Err(Error::io("make", self.path.join(name), errno)),
+        }
     }
 
     /// Moves `from` here to `to` in another directory, over what is there.
@@ -149,14 +201,44 @@ impl Dir {
             .map_err(|e| Error::io("move", self.at(from), e))
     }
 
-    /// Gives `name` a second name here; one that exists already stays.
-    pub(crate) fn link(&self, name: &str, second: &str) -> Result<()> {
-        match retry_on_intr(|| {
-            rustix::fs::linkat(&self.fd, name, &self.fd, second, AtFlags::empty())
-        }) {
-            Ok(()) | Err(Errno::EXIST) => Ok(()),
+    /// Gives `name` a second name here, in place of anything else that has it; whether that is possible on this file
+    /// system.
+    pub(crate) fn link(&self, name: &str, second: &str) -> Result<bool> {
+        let linked = || {
+            retry_on_intr(|| rustix::fs::linkat(&self.fd, name, &self.fd, second, AtFlags::empty()))
+        };
+        let mut outcome = linked();
+        if outcome == Err(Errno::EXIST) {
+            if self.inode(name)? == self.inode(second)? {
+                return Ok(true);
+            }
+            self.remove_file(second)?;
+            outcome = linked();
+        }
+        match outcome {
+            Ok(()) => Ok(true),
+            Err(errno) if is_not_offered(errno) || errno == Errno::MLINK => Ok(false),
             Err(errno) => Err(Error::io("link", self.at(second), errno)),
         }
+    }
+
+    /// Lets two files here change names in one step; whether that is possible on this file system.
+    pub(crate) fn exchange(&self, one: &str, other: &str) -> Result<bool> {
+        let flags = rustix::fs::RenameFlags::EXCHANGE;
+        match retry_on_intr(|| rustix::fs::renameat_with(&self.fd, one, &self.fd, other, flags)) {
+            Ok(()) => Ok(true),
+            Err(errno) if is_not_offered(errno) || errno == Errno::INVAL => Ok(false),
+            Err(errno) => Err(Error::io("exchange", self.at(other), errno)),
+        }
+    }
+
+    fn inode(&self, name: &str) -> Result<(u64, u64)> {
+        self.stat(name).map(|stat| (stat.st_dev, stat.st_ino))
+    }
+
+    fn stat(&self, name: &str) -> Result<rustix::fs::Stat> {
+        retry_on_intr(|| rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW))
+            .map_err(|e| Error::io("look at", self.at(name), e))
     }
 
     /// Removes a file right here, if it is there.
@@ -333,6 +415,14 @@ impl Dir {
             errno => Error::io(action, self.at(name), errno),
         }
     }
+}
+
+/// Whether this is how a file system, or a sandbox, says that it knows no such call.
+fn is_not_offered(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::PERM | Errno::ACCESS | Errno::OPNOTSUPP | Errno::NOSYS
+    )
 }
 
 /// What lies under a name.

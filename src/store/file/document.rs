@@ -1,12 +1,13 @@
 //! JSON documents, replaced whole: settings, which seldom change.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 
 use atomicwrites::{AtomicFile, OverwriteBehavior};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::dir::{Access, Dir};
+use super::dir::{Access, Dir, Umask};
 use super::jsonl::newer;
 use super::line::{Bad, decode_document};
 use crate::model::SCHEMA;
@@ -41,33 +42,79 @@ pub(crate) fn read<T: DeserializeOwned>(dir: &Dir, name: &str) -> Result<Option<
 
 /// Replaces the document `name` in `dir`; it is on disk when this returns.
 pub(crate) fn write<T: Serialize>(dir: &Dir, name: &str, content: &T) -> Result<()> {
-    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
     let path = dir.at(name);
     let document = Document {
         schema: SCHEMA,
         content,
     };
-    let mut text =
-        serde_json::to_vec_pretty(&document).expect("the registry's own documents serialize");
+    let mut text = serde_json::to_vec_pretty(&document)
+        .map_err(|error| Error::io("write", &path, std::io::Error::from(error)))?;
     text.push(b'\n');
-    let replace = || {
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        AtomicFile::new(&path, OverwriteBehavior::AllowOverwrite)
-            .write_with_options(
-                |file| {
-                    file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
-                    file.write_all(&text)
-                },
-                options,
-            )
-            .map_err(std::io::Error::from)
-    };
-    let mut replaced = replace();
+    let mut replaced = replace(dir, name, &text);
     while let Err(error) = &replaced
-        && error.kind() == std::io::ErrorKind::Interrupted
+        && error.kind() == ErrorKind::Interrupted
     {
-        replaced = replace();
+        replaced = replace(dir, name, &text);
     }
-    replaced.map_err(|error| Error::io("replace", &path, error))
+    replaced.map_err(|error| {
+        let failed = |action| Error::io(action, &path, cause(error));
+        // The new document may have the name already: then only the last wait for the disk failed.
+        if is_written(dir, name, &text) {
+            failed("sync")
+        } else {
+            failed("replace")
+        }
+    })
+}
+
+/// The crate takes a path and no descriptor. This one leads to the directory that is open, and locked, whatever has its own
+/// path meanwhile.
+fn replace(dir: &Dir, name: &str, text: &[u8]) -> std::io::Result<()> {
+    let Some(path) = dir.proc_path() else {
+        return replace_without_proc(dir, name, text);
+    };
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let _private = Umask::private();
+    AtomicFile::new(path.join(name), OverwriteBehavior::AllowOverwrite)
+        .write_with_options(|file| file.write_all(text), options)
+        .map_err(std::io::Error::from)
+}
+
+/// The same steps where a container has no `/proc`: nothing else leads the crate to an open directory.
+fn replace_without_proc(dir: &Dir, name: &str, text: &[u8]) -> std::io::Result<()> {
+    let next = format!(".atomicwrite-{name}");
+    let failed = |error| match error {
+        Error::Io { source, .. } => source,
+        other => std::io::Error::other(other),
+    };
+    dir.remove_file(&next).map_err(failed)?;
+    let mut file = dir.create(&next).map_err(failed)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    dir.rename(&next, dir, name).map_err(failed)?;
+    dir.sync().map_err(failed)
+}
+
+fn is_written(dir: &Dir, name: &str, text: &[u8]) -> bool {
+    let mut there = Vec::new();
+    let file = dir.file(name, Access::Read).ok().flatten();
+    file.is_some_and(|mut file| file.read_to_end(&mut there).is_ok()) && there == text
+}
+
+/// What the system said. The crate's error names a path of its own making.
+fn cause(error: std::io::Error) -> std::io::Error {
+    let mut inner: Option<&(dyn std::error::Error + 'static)> = error
+        .get_ref()
+        .map(|inner| inner as &(dyn std::error::Error + 'static));
+    while let Some(one) = inner {
+        let code = one
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::raw_os_error);
+        if let Some(code) = code {
+            return std::io::Error::from_raw_os_error(code);
+        }
+        inner = one.source();
+    }
+    error
 }

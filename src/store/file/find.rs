@@ -34,8 +34,9 @@ fn agent_ids(home: &Home, task: &TaskDir) -> Result<BTreeSet<AgentId>> {
 pub(crate) fn task(store: &FileStore, name: &str) -> Result<TaskId> {
     let home = store.home()?;
     if let Ok(id) = name.parse::<TaskId>()
-        && TaskDir::find(&home, &id)?.is_some()
+        && let Some(found) = TaskDir::find_existing(&home, &id)?
     {
+        found.is_as_named()?;
         return Ok(id);
     }
     let mut matching = task_ids(&home, Scope::All)?;

@@ -51,7 +51,7 @@ pub(crate) fn share(
     tail.append(&file, &path, &encode(&line))?;
     // The lock is free again before the wait for the disk.
     drop(guard);
-    sync_data(&file, &path)?;
+    sync_data(&file, &path).map_err(|error| error.unsynced("the finding is"))?;
     Ok(line.finding)
 }
 

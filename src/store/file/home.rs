@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
+use super::check::is_temporary;
 use super::dir::{Access, Dir, Kind as Entry};
 use super::document;
 use super::jsonl::{Strictness, Tail};
 use super::line::{Commit, CommitHead, decode_checked};
 use super::lock::{Lock, Mode, Patience};
 use super::record::{self, Record};
-use super::task::TaskDir;
+use super::rotate::old_rev;
+use super::task::{TaskDir, is_kept_name};
 use crate::model::{Kind, Rejection, Settings};
 use crate::store::{Error, Result};
 
@@ -252,33 +254,54 @@ fn open_dir(path: &Path) -> Result<Option<Dir>> {
     }
 }
 
+/// Whether the registry has a file or directory of this name in its home, if only for a while.
+pub(crate) fn is_own_name(name: &str) -> bool {
+    [LOCK, TASKS, CLOSED, REGISTRY, JOURNAL, "hook.log"].contains(&name)
+        || old_rev(name).is_some()
+        || is_kept_name(name)
+        || is_temporary(name)
+}
+
 fn open_to_others(dir: &Dir) -> Error {
+    let path = dir.path();
+    // What cannot be looked at is nobody's to close.
+    let hint = if is_for_registry_alone(dir).unwrap_or(false) {
+        format!("close it: chmod 700 {}", path.display())
+    } else {
+        format!(
+            "others use it too: choose a directory of its own, such as export AGENTREG_HOME={}",
+            path.join("agentreg").display()
+        )
+    };
     Error::Home {
-        path: dir.path().to_owned(),
+        path: path.to_owned(),
         problem: "is open to other users".to_owned(),
-        hint: format!("close it: chmod 700 {}", dir.path().display()),
+        hint,
     }
 }
 
+/// Whether nobody loses anything if only the caller can still enter the directory.
+fn is_for_registry_alone(dir: &Dir) -> Result<bool> {
+    let is_plain = dir.mode()? & 0o1000 == 0 && dir.is_callers()?;
+    let is_free = is_registry(dir)? || !dir.is_mount_point()?;
+    Ok(is_plain && is_free && dir.all_names()?.iter().all(|name| is_own_name(name)))
+}
+
+/// Opens the directory at `path`, making it and those above it that are missing: for the caller alone, each of them.
 fn make_dir(path: &Path) -> Result<Dir> {
-    let made = |e| Error::io("make", path, e);
-    let name = path.file_name().and_then(|name| name.to_str());
-    let (Some(parent), Some(name)) = (path.parent(), name) else {
-        return Err(made(Errno::INVAL.into()));
+    if let Some(dir) = open_dir(path)? {
+        return Ok(dir);
+    }
+    let missing = || Error::io("make", path, Errno::NOENT);
+    let parent = match path.parent().ok_or_else(missing)? {
+        here if here.as_os_str().is_empty() => Path::new("."),
+        parent => parent,
     };
-    let parent = if parent.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        parent
-    };
-    let parent = if let Some(parent) = Dir::open(parent)? {
-        parent
-    } else {
-        std::fs::create_dir_all(parent).map_err(made)?;
-        Dir::open(parent)?.ok_or_else(|| made(Errno::NOENT.into()))?
-    };
-    let dir = parent.make_dir(name)?;
-    parent.sync()?;
-    // The caller gave this path, so messages show it as it was given.
-    Ok(Dir::open(path)?.unwrap_or(dir))
+    let parent = make_dir(parent)?;
+    // Without a name of its own (`..`) it is there now, or never.
+    if let Some(name) = path.file_name() {
+        parent.make_dir_at(Path::new(name))?;
+        parent.sync()?;
+    }
+    open_dir(path)?.ok_or_else(missing)
 }

@@ -1,16 +1,17 @@
 //! A task that comes in whole: built aside, synced, and committed with one line that holds all its counts.
 
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashSet};
 
 use super::FileStore;
 use super::dir::Dir;
 use super::home::Home;
 use super::jsonl::Tail;
 use super::line::{AgentLine, FindingLine, encode};
-use super::task::{FINDINGS, Folder, TaskDir, log_name};
-use super::tasks::Building;
+use super::task::{FINDINGS, Folder, TaskDir, log_name, spelling};
+use super::tasks::{Building, is_not_same_file};
 use crate::model::{
-    AgentId, Change, Counts, Finding, SCHEMA, SeveritySums, TaskState, TaskStatus, Timestamp,
+    AgentId, Change, Counts, Finding, Kind, Rejection, SCHEMA, SeveritySums, TaskState, TaskStatus,
+    Timestamp,
 };
 use crate::store::{Done, Import, ImportedAgent, Result};
 
@@ -25,7 +26,8 @@ pub(crate) fn import(
     let patience = store.patience();
     let home = Home::make(&store.options.home, &patience)?;
     let task = import.task;
-    if TaskDir::find_existing(&home, &task.id)?.is_some() {
+    if let Some(found) = TaskDir::find_existing(&home, &task.id)? {
+        is_not_same_file(&found)?;
         return Ok(None);
     }
     let building = Building::start(&home, &task, &patience)?;
@@ -53,6 +55,8 @@ struct Lives {
     active: Dir,
     ended: Dir,
     counts: Counts,
+    /// The ids, as a file system sees them that merges upper and lower case.
+    spellings: HashSet<String>,
     /// The agents that ended last, the first to end on top.
     recent: BinaryHeap<std::cmp::Reverse<(Timestamp, AgentId)>>,
 }
@@ -63,6 +67,7 @@ impl Lives {
             active: task.need_dir(Folder::Active.path())?,
             ended: task.need_dir(Folder::Ended.path())?,
             counts: Counts::default(),
+            spellings: HashSet::new(),
             recent: BinaryHeap::new(),
         })
     }
@@ -71,6 +76,8 @@ impl Lives {
         let Some(last) = agent.last() else {
             return Ok(());
         };
+        let name = log_name(&last.id);
+        self.is_apart(&last.id, &name)?;
         let folder = match Folder::of(last) {
             Folder::Active => &self.active,
             Folder::Ended => &self.ended,
@@ -86,7 +93,6 @@ impl Lives {
                 })
             })
             .collect();
-        let name = log_name(&last.id);
         Tail::<AgentLine>::empty().append(&folder.create(&name)?, &folder.at(&name), &lines)?;
         self.counts = self.counts.with(last.status);
         if let Some(ended_at) = last.ended_at {
@@ -94,6 +100,27 @@ impl Lives {
                 .push(std::cmp::Reverse((ended_at, last.id.clone())));
             if self.recent.len() > RECENT {
                 self.recent.pop();
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a log that would be another agent's on a file system that merges upper and lower case.
+    fn is_apart(&mut self, id: &AgentId, name: &str) -> Result<()> {
+        if self
+            .spellings
+            .insert(spelling(id.as_str()).to_ascii_lowercase())
+        {
+            return Ok(());
+        }
+        for folder in [&self.active, &self.ended] {
+            if folder.kind(name)?.is_some() {
+                return Err(Rejection::new(
+                    Kind::Duplicate,
+                    format!("two agents of the task differ from {id} only in upper and lower case, which this file system does not tell apart"),
+                )
+                .hint("import into a home on another file system: export AGENTREG_HOME=DIRECTORY")
+                .into());
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Files that are only appended to, a line at a time, and read from their end.
 //!
 //! The price of a read is what is read, not the size of the file: [`Backward`] walks the lines from the last one in
-//! blocks that grow. What a killed or failed writer left after the last good line was never acknowledged: readers pass
+//! blocks that grow, looks at each byte once, and keeps no more of a line than a line can have. What a killed or failed writer left after the last good line was never acknowledged: readers pass
 //! over it, and [`Tail::cut`] takes it off before the next line goes on.
 
 use std::fs::File;
@@ -16,6 +16,10 @@ use crate::store::{Error, Result};
 
 const FIRST_BLOCK: usize = 4 * 1024;
 const LARGEST_BLOCK: usize = 1024 * 1024;
+
+/// No line is longer: texts, data, labels and what an import brings are bounded far below it. What goes on without a
+/// newline is garbage, and not kept in memory.
+const LONGEST_LINE: usize = 64 * 1024 * 1024;
 
 /// The end of a file: its last good line, and where that ends.
 #[derive(Debug)]
@@ -49,13 +53,14 @@ impl<T> Tail<T> {
         let mut lines = Backward::new(file, path)?;
         let len = lines.unread();
         let mut bad_lines = 0;
+        let mut may_be_torn = true;
         while let Some(line) = lines.next_line()? {
-            if !line.ends_with(b"\n") {
+            if std::mem::take(&mut may_be_torn) && !line.ends_with(b"\n") {
                 continue;
             }
             match decode(line) {
                 Ok(last) => {
-                    let good = lines.unread() + line_len(&lines);
+                    let good = lines.unread() + lines.last_line;
                     return Ok(Self {
                         last: Some(last),
                         good,
@@ -106,7 +111,7 @@ impl<T> Tail<T> {
         let mut rest = line;
         while !rest.is_empty() {
             match retry_on_intr(|| rustix::io::write(file, rest)) {
-                Ok(written) => rest = &rest[written..],
+                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
                 Err(errno) => {
                     self.len += (line.len() - rest.len()) as u64;
                     let _ = self.cut(file, path);
@@ -136,10 +141,6 @@ impl<T> Tail<T> {
     pub(crate) fn good_len(&self) -> u64 {
         self.good
     }
-}
-
-fn line_len(lines: &Backward<'_>) -> u64 {
-    lines.last_line as u64
 }
 
 /// The error for a line or document of a newer version.
@@ -203,81 +204,113 @@ fn size(file: &File, path: &Path) -> Result<u64> {
 pub(crate) struct Backward<'a> {
     file: &'a File,
     path: &'a Path,
-    /// What was read and not handed out, up to `end`.
+    /// What was read and not handed out lies in `begin..end`; there is room before it for what is read next.
     block: Vec<u8>,
+    begin: usize,
     end: usize,
-    /// Where in the file the block begins.
+    /// Where in the file that begins.
     start: u64,
     next_read: usize,
-    last_line: usize,
+    /// How many bytes of the line that is looked for were thrown away, since it is longer than a line can be.
+    thrown_away: u64,
+    last_line: u64,
+    longest: usize,
 }
 
 impl<'a> Backward<'a> {
     /// Lines before the file's present end.
     pub(crate) fn new(file: &'a File, path: &'a Path) -> Result<Self> {
-        let stat =
-            retry_on_intr(|| rustix::fs::fstat(file)).map_err(|e| Error::io("look at", path, e))?;
-        if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() {
-            return Err(Error::damaged(path, "it is not a regular file"));
-        }
         Ok(Self {
             file,
             path,
             block: Vec::new(),
+            begin: 0,
             end: 0,
-            start: u64::try_from(stat.st_size).unwrap_or(0),
+            start: size(file, path)?,
             next_read: FIRST_BLOCK,
+            thrown_away: 0,
             last_line: 0,
+            longest: LONGEST_LINE,
         })
     }
 
     /// How many bytes of the file were not handed out yet.
     pub(crate) fn unread(&self) -> u64 {
-        self.start + self.end as u64
+        self.start + (self.end - self.begin) as u64
     }
 
-    /// The line before, with its newline; the first one handed out lacks it if the file's end does.
+    /// The line before, with its newline; the first one handed out lacks it if the file's end does. Of one that is longer
+    /// than a line can be only the beginning is handed out, without an end.
     pub(crate) fn next_line(&mut self) -> Result<Option<&[u8]>> {
         let mut searched = 0;
         loop {
+            let unread = self.unread_block();
             // The newline that ends the line itself is not the one looked for.
-            let before = self.end.saturating_sub(1).saturating_sub(searched);
-            if let Some(newline) = last_newline(&self.block[..before]) {
-                return Ok(Some(self.hand_out(newline + 1)));
+            let own_end = usize::from(self.thrown_away == 0).max(searched);
+            let before = unread.get(..unread.len().saturating_sub(own_end));
+            if let Some(newline) = last_newline(before.unwrap_or_default()) {
+                return Ok(Some(self.hand_out(self.begin + newline + 1)));
             }
             if self.start == 0 {
-                return Ok((self.end > 0).then(|| self.hand_out(0)));
+                let is_line = self.begin < self.end || self.thrown_away > 0;
+                return Ok(is_line.then(|| self.hand_out(self.begin)));
             }
-            searched = self.end.saturating_sub(1);
+            if unread.len() > self.longest {
+                self.thrown_away += unread.len() as u64;
+                self.begin = self.end;
+            }
+            searched = self.end - self.begin;
             self.read_before()?;
         }
+    }
+
+    fn unread_block(&self) -> &[u8] {
+        self.block.get(self.begin..self.end).unwrap_or_default()
     }
 
     fn hand_out(&mut self, begin: usize) -> &[u8] {
         let line = begin..self.end;
         self.end = begin;
-        self.last_line = line.len();
-        &self.block[line]
+        self.last_line = line.len() as u64 + std::mem::take(&mut self.thrown_away);
+        self.block.get(line).unwrap_or_default()
     }
 
     fn read_before(&mut self) -> Result<()> {
-        let length = self.start.min(self.next_read as u64);
-        let mut block = vec![0; usize::try_from(length).unwrap_or(LARGEST_BLOCK)];
-        match self.file.read_exact_at(&mut block, self.start - length) {
+        let most = self.next_read;
+        let length = usize::try_from(self.start).map_or(most, |start| start.min(most));
+        self.make_room(length);
+        let from = self.start - length as u64;
+        let room = self.begin - length..self.begin;
+        let block = self.block.get_mut(room).unwrap_or_default();
+        match self.file.read_exact_at(block, from) {
             // Who reads without the lock may see a torn tail cut off meanwhile. It was nobody's: on from the new end.
             Err(error) if error.kind() == ErrorKind::UnexpectedEof && self.last_line == 0 => {
                 self.start = size(self.file, self.path)?;
-                self.end = 0;
+                (self.begin, self.end, self.thrown_away) = (0, 0, 0);
                 return Ok(());
             }
             read => read.map_err(|e| Error::io("read", self.path, e))?,
         }
-        self.start -= length;
-        block.extend_from_slice(&self.block[..self.end]);
-        self.end = block.len();
-        self.block = block;
+        self.start = from;
+        self.begin -= length;
         self.next_read = (self.next_read * 4).min(LARGEST_BLOCK);
         Ok(())
+    }
+
+    /// Makes room for so many bytes before what was read. The room doubles, so that however long a line is, each of its
+    /// bytes is moved about once.
+    fn make_room(&mut self, length: usize) {
+        if self.begin >= length {
+            return;
+        }
+        let kept = self.end - self.begin;
+        let mut block = vec![0; length + kept * 2];
+        let end = block.len();
+        if let Some(place) = block.get_mut(end - kept..) {
+            place.copy_from_slice(self.unread_block());
+        }
+        self.block = block;
+        (self.begin, self.end) = (end - kept, end);
     }
 }
 
@@ -334,6 +367,33 @@ mod tests {
         assert!(Tail::read(&file, Path::new("x"), Strictness::Journal, parse).is_err());
         let tail = Tail::read(&file, Path::new("x"), Strictness::Log, parse).unwrap();
         assert_eq!((tail.last, tail.good_len()), (Some(1), 2));
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_garbage_and_the_lines_about_it_are_found() {
+        for long in [50, 99, 100, 101, 5_000, 50_000] {
+            let text = format!("1\n2\n{}\n3\n4", "x".repeat(long));
+            let file = file_with(text.as_bytes());
+            let mut backward = Backward::new(&file, Path::new("x")).unwrap();
+            backward.longest = 100;
+            let mut seen = Vec::new();
+            while let Some(line) = backward.next_line().unwrap() {
+                let line = line.to_vec();
+                seen.push((line, backward.unread(), backward.last_line));
+            }
+            let long = long as u64 + 1;
+            let places: Vec<_> = seen.iter().map(|(_, at, length)| (*at, *length)).collect();
+            assert_eq!(
+                places,
+                [(long + 6, 1), (long + 4, 2), (4, long), (2, 2), (0, 2)]
+            );
+            let parsed: Vec<_> = seen.iter().map(|(line, ..)| parse(line).ok()).collect();
+            assert_eq!(parsed, [Some(4), Some(3), None, Some(2), Some(1)]);
+            assert!(
+                seen.iter()
+                    .all(|(line, ..)| line.len() <= 100 + FIRST_BLOCK * 16)
+            );
+        }
     }
 
     #[test]

@@ -2,36 +2,44 @@
 //!
 //! Trying comes first, and trying again after naps: a lock is held for a tenth of a millisecond. Whoever tries is running
 //! and goes on at once with the lock; whoever is woken with it has yet to get a processor, and where many wait for that,
-//! all of them stand still meanwhile (64 processes at once took half as long again). Only a call that finds the lock taken
-//! after all naps starts a thread that waits for it in the kernel, so that waiters wake in no polling rhythm, while the
-//! call itself keeps its deadline. A lock lives as long as the open file: death of the process lets go of it, whatever
-//! killed it.
+//! all of them stand still meanwhile (64 processes at once took half as long again when they waited in the kernel).
+//!
+//! The naps grow, so that many waiters leave the processors to whoever holds the lock, and no two waiters nap in step.
+//! `flock` prefers nobody, so a waiter that has used up half of its time tries more often than those that came after it.
+//! No thread waits: a limit on processes may leave no room for one. Nor does a timer end a wait in the kernel: its signal
+//! would belong to the whole process, which is somebody else's where this is used as a library.
+//!
+//! A lock lives as long as the open file: death of the process lets go of it, whatever killed it.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use fd_lock::RwLock;
 
 use crate::store::{Error, Holder, Result};
 
-/// Between one try and the next; together they are no longer than a few turns of other processes.
-const NAPS: [Duration; 9] = [
-    Duration::from_micros(200),
-    Duration::from_micros(400),
-    Duration::from_micros(800),
-    Duration::from_micros(1_600),
-    Duration::from_micros(3_200),
-    Duration::from_micros(3_200),
-    Duration::from_micros(3_200),
-    Duration::from_micros(3_200),
-    Duration::from_micros(3_200),
-];
+/// The first nap between two tries, about what one turn of another process takes; each is twice as long as the one before.
+const FIRST_NAP: Duration = Duration::from_micros(200);
+
+/// No longer than this at first: a few turns of other processes.
+const SHORT: Duration = Duration::from_micros(3_200);
+
+/// So long are naps kept short.
+const SOON: Duration = Duration::from_millis(25);
+
+/// The longest nap of one that has waited longer than that: 500 waiters then take a tenth of two processors.
+const LONG: Duration = Duration::from_millis(25);
+
+/// The longest nap of one that has used up half of its time.
+const PRESSED: Duration = Duration::from_millis(8);
 
 /// A wait shorter than this is not worth a word.
 const QUIET: Duration = Duration::from_millis(500);
+
+/// What a timeout is that no clock reaches.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A held lock; dropping it lets go.
 #[derive(Debug)]
@@ -63,9 +71,10 @@ pub(crate) struct Patience {
 impl Patience {
     /// Patience from now on.
     pub(crate) fn new(timeout: Duration, announce: Option<fn(&Path)>) -> Self {
+        let now = Instant::now();
         Self {
             timeout,
-            deadline: Instant::now() + timeout,
+            deadline: now.checked_add(timeout).unwrap_or(now + FOREVER),
             announce,
         }
     }
@@ -93,67 +102,93 @@ impl Lock {
 
     /// Takes the lock, waiting for it if need be.
     pub(crate) fn take(file: File, path: &Path, mode: Mode, patience: &Patience) -> Result<Self> {
-        match Self::try_take(file, path, mode)? {
-            Ok(lock) => Ok(lock),
-            Err(file) => match Self::try_again(file, path, mode, patience)? {
-                Ok(lock) => Ok(lock),
-                Err(file) => Self::wait(file, path, mode, patience),
-            },
-        }
-    }
-
-    fn try_again(
-        mut file: File,
-        path: &Path,
-        mode: Mode,
-        patience: &Patience,
-    ) -> Result<std::result::Result<Self, File>> {
-        for nap in NAPS {
-            if patience.is_over() {
-                break;
-            }
+        let mut file = match Self::try_take(file, path, mode)? {
+            Ok(lock) => return Ok(lock),
+            Err(taken) => taken,
+        };
+        let mut naps = Naps::begin(patience);
+        let mut announce = patience.announce;
+        loop {
+            // The last nap ends with the time, and one more try comes after it.
+            let Some(nap) = naps.next() else {
+                let inode = rustix::fs::fstat(&file).map(|stat| stat.st_ino).ok();
+                return Err(Error::LockTimeout {
+                    path: path.to_owned(),
+                    waited: patience.timeout,
+                    holder: inode.and_then(holder),
+                });
+            };
             std::thread::sleep(nap);
-            match Self::try_take(file, path, mode)? {
-                Ok(lock) => return Ok(Ok(lock)),
-                Err(taken) => file = taken,
+            file = match Self::try_take(file, path, mode)? {
+                Ok(lock) => return Ok(lock),
+                Err(taken) => taken,
+            };
+            if naps.begun.elapsed() >= QUIET
+                && let Some(announce) = announce.take()
+            {
+                announce(path);
             }
         }
-        Ok(Err(file))
     }
 
     /// The locked file. Every descriptor of it keeps the lock, also one that another process inherits.
     pub(crate) fn into_file(self) -> File {
         self.file.into_inner()
     }
+}
 
-    fn wait(file: File, path: &Path, mode: Mode, patience: &Patience) -> Result<Self> {
-        let inode = rustix::fs::fstat(&file).map(|stat| stat.st_ino).ok();
-        let (sender, receiver) = mpsc::channel();
-        // If nobody receives any more the lock that comes at last is dropped at once.
-        std::thread::spawn(move || {
-            let mut lock = RwLock::new(file);
-            let taken = wait_in_kernel(&mut lock, mode).map(|()| lock);
-            let _ = sender.send(taken);
-        });
-        let left = patience.deadline.saturating_duration_since(Instant::now());
-        let first = left.min(QUIET);
-        let mut answer = receiver.recv_timeout(first);
-        if answer.is_err() {
-            if let Some(announce) = patience.announce {
-                announce(path);
-            }
-            answer = receiver.recv_timeout(left.saturating_sub(first));
-        }
-        match answer {
-            Ok(Ok(lock)) => Ok(Self { file: lock }),
-            Ok(Err(error)) => Err(Error::io("lock", path, error)),
-            Err(_) => Err(Error::LockTimeout {
-                path: path.to_owned(),
-                waited: patience.timeout,
-                holder: inode.and_then(holder),
-            }),
+/// How long a waiter naps between one try and the next, until its time is over.
+#[derive(Debug)]
+struct Naps {
+    begun: Instant,
+    half_over: Instant,
+    deadline: Instant,
+    nap: Duration,
+    /// Where in its range the next nap lies: 0 to 255 for half of its length to one and a half.
+    phase: u8,
+}
+
+impl Naps {
+    fn begin(patience: &Patience) -> Self {
+        let begun = Instant::now();
+        Self {
+            begun,
+            half_over: begun + patience.deadline.saturating_duration_since(begun) / 2,
+            deadline: patience.deadline,
+            nap: FIRST_NAP,
+            phase: phase(std::process::id()),
         }
     }
+}
+
+impl Iterator for Naps {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let now = Instant::now();
+        let left = self.deadline.saturating_duration_since(now);
+        if left.is_zero() {
+            return None;
+        }
+        let most = if now.saturating_duration_since(self.begun) < SOON {
+            SHORT
+        } else if now < self.half_over {
+            LONG
+        } else {
+            PRESSED
+        };
+        let nap = self.nap.min(most);
+        self.nap = nap * 2;
+        self.phase = self.phase.wrapping_add(phase(1));
+        Some((nap / 2 + nap * u32::from(self.phase) / 256).min(left))
+    }
+}
+
+/// Multiples of the golden ratio lie evenly in the range, whether they are of numbers that follow each other, as those of
+/// processes that were started together, or of the naps of one process.
+fn phase(number: u32) -> u8 {
+    let [.., high] = number.wrapping_mul(0x9e37_79b9).to_le_bytes();
+    high
 }
 
 fn try_once(lock: &mut RwLock<File>, mode: Mode) -> io::Result<bool> {
@@ -171,19 +206,6 @@ fn try_once(lock: &mut RwLock<File>, mode: Mode) -> io::Result<bool> {
     }
 }
 
-fn wait_in_kernel(lock: &mut RwLock<File>, mode: Mode) -> io::Result<()> {
-    loop {
-        let taken = match mode {
-            Mode::Exclusive => lock.write().map(std::mem::forget),
-            Mode::Shared => lock.read().map(std::mem::forget),
-        };
-        match taken {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            taken => return taken,
-        }
-    }
-}
-
 /// Who holds the flock on this inode, as Linux lists it in `/proc/locks`.
 fn holder(inode: u64) -> Option<Holder> {
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
@@ -191,7 +213,8 @@ fn holder(inode: u64) -> Option<Holder> {
         // `1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF`; a waiter has `->` after the number.
         let fields: Vec<&str> = line.split_whitespace().collect();
         let place = fields.get(5)?.rsplit(':').next()?;
-        (fields[1] == "FLOCK" && place.parse() == Ok(inode)).then(|| fields[4].parse().ok())?
+        let (kind, pid) = (*fields.get(1)?, fields.get(4)?);
+        (kind == "FLOCK" && place.parse() == Ok(inode)).then(|| pid.parse().ok())?
     })?;
     let command = std::fs::read(format!("/proc/{pid}/cmdline"))
         .ok()
@@ -203,4 +226,35 @@ fn holder(inode: u64) -> Option<Holder> {
         pid,
         command: command.filter(|c: &String| !c.is_empty()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn naps_end_with_the_time_and_differ_from_process_to_process() {
+        let patience = Patience::new(Duration::from_millis(20), None);
+        let mut naps = Naps::begin(&patience);
+        let first = naps.next().unwrap();
+        assert!(
+            first >= FIRST_NAP / 2 && first < FIRST_NAP * 3 / 2,
+            "{first:?}"
+        );
+        let mut napped = 0;
+        for nap in naps {
+            assert!(nap <= SHORT * 3 / 2, "{nap:?} within the first {SOON:?}");
+            std::thread::sleep(nap);
+            napped += 1;
+        }
+        assert!(napped > 3 && patience.is_over(), "{napped}");
+        let phases: std::collections::HashSet<u8> = (100..110).map(|pid| phase(pid) / 16).collect();
+        assert!(phases.len() > 7, "{phases:?}");
+    }
+
+    #[test]
+    fn a_timeout_that_no_clock_reaches_is_a_long_one() {
+        let patience = Patience::new(Duration::MAX, None);
+        assert!(!patience.is_over());
+    }
 }

@@ -140,7 +140,10 @@ impl FileStore {
 
     /// A task that must be there.
     fn task_dir(home: &Home, task: &TaskId) -> Result<TaskDir> {
-        TaskDir::find_existing(home, task)?.ok_or_else(|| find::unknown_task(home, task.as_str()))
+        let found = TaskDir::find_existing(home, task)?
+            .ok_or_else(|| find::unknown_task(home, task.as_str()))?;
+        found.is_as_named()?;
+        Ok(found)
     }
 
     /// A task with its lock held and all its changes applied.
@@ -319,7 +322,8 @@ impl Store for FileStore {
         let _lock = home.lock(&patience)?;
         let mut settings = home.settings()?;
         change(&mut settings);
-        document::write(&home.dir, home::REGISTRY, &settings)?;
+        document::write(&home.dir, home::REGISTRY, &settings)
+            .map_err(|error| error.unsynced("the settings are"))?;
         Ok(settings)
     }
 

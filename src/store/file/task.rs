@@ -115,6 +115,17 @@ impl AgentLog {
     }
 }
 
+/// Whether a file system may take one of two names for the other: it merges upper and lower case, and vfat drops dots at
+/// the end as well.
+pub(crate) fn is_other_spelling(asked: &str, own: &str) -> bool {
+    asked != own && spelling(asked).eq_ignore_ascii_case(spelling(own))
+}
+
+/// What of a name a file system looks at that drops the dots at its end.
+pub(crate) fn spelling(name: &str) -> &str {
+    name.trim_end_matches('.')
+}
+
 fn unreadable(log: std::path::PathBuf) -> Error {
     Error::damaged(log, "no line of it can be read")
 }
@@ -223,6 +234,34 @@ impl TaskDir {
             .ok_or_else(|| Error::damaged(self.dir.at(REGISTRY), "the task's settings are missing"))
     }
 
+    /// Refuses a task that was asked for in another spelling than its own, where the file system does not tell the two
+    /// apart: everything would be done under a name that no task has. Settings that cannot be read say nothing.
+    pub(crate) fn is_as_named(&self) -> Result<()> {
+        match self.settings() {
+            Ok(settings) => self.is_named(&settings.id),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn is_named(&self, own: &TaskId) -> Result<()> {
+        if is_other_spelling(self.id.as_str(), own.as_str()) {
+            return Err(Rejection::new(
+                Refused::NotFound,
+                format!("there is no task {:?}", self.id.as_str()),
+            )
+            .hint(format!("write it as it was opened: {own}"))
+            .into());
+        }
+        Ok(())
+    }
+
+    /// The settings of a task that is to be changed, asked for by its own name.
+    pub(crate) fn own_settings(&self) -> Result<Task> {
+        let settings = self.settings()?;
+        self.is_named(&settings.id)?;
+        Ok(settings)
+    }
+
     /// The journal's last mark; `None` before the first change is applied.
     pub(crate) fn last_mark(&self) -> Result<Option<Mark>> {
         self.last_line()
@@ -257,14 +296,21 @@ impl TaskDir {
         })
     }
 
-    /// Opens an agent's log, wherever it lies; `None` if there is no such agent.
+    /// Opens an agent's log, wherever it lies; `None` if there is no such agent. What opens under another spelling of the
+    /// agent's id or the task's is `not_found`: it is another's.
     pub(crate) fn log(&self, agent: &AgentId, access: Access) -> Result<Option<AgentLog>> {
         // A reader without the lock may look into `active` just after the log left and into `ended` just before it came.
         for folder in [Folder::Active, Folder::Ended, Folder::Active, Folder::Ended] {
             let name = format!("{}/{}", folder.path(), log_name(agent));
             if let Some(file) = self.dir.file(&name, access)? {
                 let path = self.dir.at(&name);
-                let tail = Tail::read(&file, &path, Strictness::Log, decode)?;
+                let tail = Tail::<AgentLine>::read(&file, &path, Strictness::Log, decode)?;
+                if let Some(AgentLine { agent: own, .. }) = &tail.last {
+                    self.is_named(&own.task)?;
+                    if is_other_spelling(agent.as_str(), own.id.as_str()) {
+                        return Err(self.spelled_otherwise(agent, &own.id));
+                    }
+                }
                 return Ok(Some(AgentLog {
                     file,
                     path,
@@ -296,9 +342,21 @@ impl TaskDir {
         Ok(last.is_some_and(|line| line.agent.seq >= agent.seq))
     }
 
+    fn spelled_otherwise(&self, asked: &AgentId, own: &AgentId) -> Error {
+        Rejection::new(
+            Refused::NotFound,
+            format!("task {} has no agent {:?}", self.id, asked.as_str()),
+        )
+        .hint(format!("write it as it was registered: {own}"))
+        .into()
+    }
+
     /// Whether there is such an agent.
     pub(crate) fn has_agent(&self, agent: &AgentId) -> Result<bool> {
-        Ok(self.agent(agent)?.is_some())
+        match self.agent(agent) {
+            Err(error) if error.kind() == Refused::NotFound => Ok(false),
+            found => Ok(found?.is_some()),
+        }
     }
 
     /// The ids of the agents in a folder, in no order.

@@ -45,9 +45,10 @@ pub(crate) fn open(store: &FileStore, new: &NewTask) -> Result<Done<TaskState>> 
 
 /// The task if it was opened before with equal settings.
 fn known(store: &FileStore, home: &Home, new: &NewTask) -> Result<Option<Done<TaskState>>> {
-    if TaskDir::find_existing(home, &new.id)?.is_none() {
+    let Some(found) = TaskDir::find_existing(home, &new.id)? else {
         return Ok(None);
-    }
+    };
+    is_not_same_file(&found)?;
     // A killed `task new` may have left its opening unapplied: a retry finishes it.
     drop(FileStore::lock_task(home, &new.id, &store.patience())?);
     let state = store.view(&new.id, AgentsWanted::None)?.state;
@@ -56,6 +57,21 @@ fn known(store: &FileStore, home: &Home, new: &NewTask) -> Result<Option<Done<Ta
     } else {
         Err(id_taken(&new.id))
     }
+}
+
+/// Refuses to open a task beside one whose id the file system does not tell from its own.
+pub(crate) fn is_not_same_file(found: &TaskDir) -> Result<()> {
+    found.is_as_named().map_err(|_| {
+        Rejection::new(
+            Kind::Duplicate,
+            format!(
+                "there is a task whose id this file system does not tell from {}: it differs in upper and lower case",
+                found.id
+            ),
+        )
+        .hint("choose another --id, or leave it out to have one made")
+        .into()
+    })
 }
 
 fn id_taken(id: &TaskId) -> Error {
@@ -232,6 +248,7 @@ impl TaskGuard {
 pub(crate) fn set(store: &FileStore, task: &TaskId, change: &TaskChange) -> Result<TaskState> {
     let home = store.home()?;
     let guard = FileStore::lock_task(&home, task, &store.patience())?;
+    guard.is_as_named()?;
     // Read whole before anything is written: nothing that fails later may deny the change.
     let mut state = read::state(&home, &guard)?;
     if state.status == TaskStatus::Closed {
@@ -239,7 +256,8 @@ pub(crate) fn set(store: &FileStore, task: &TaskId, change: &TaskChange) -> Resu
     }
     let changed = change.apply(&state.task);
     if changed != state.task {
-        document::write(&guard.dir, REGISTRY, &changed)?;
+        document::write(&guard.dir, REGISTRY, &changed)
+            .map_err(|error| error.unsynced("the settings are"))?;
         state.task = changed;
     }
     Ok(state)
@@ -255,6 +273,7 @@ pub(crate) fn close(
     let mut in_vain = 0;
     loop {
         let closed = store.lifecycle(&home, task, |guard, patience| {
+            guard.is_as_named()?;
             let mark = guard.mark()?;
             // Read before the commit: nothing that fails later may deny the change.
             let mut state = read::state(&home, guard)?;

@@ -11,7 +11,7 @@ use agentreg::model::{AgentId, Status, TaskId};
 use agentreg::store::Store;
 use agentreg::store::file::{FileStore, Options};
 
-use super::strace::{Injection, Site, inject, sites};
+use super::strace::{Injection, Site, inject, inject_where, sites, sites_where};
 use super::{Seen, two_at_a_time};
 use crate::env::Env;
 
@@ -203,6 +203,56 @@ fn a_rotation_survives_death_and_failure_at_every_step() {
         }
     });
     println!("{} injections, {} states", all.len(), seen.number());
+}
+
+/// Where the file system has no hard links, the two journals change names; where it cannot do that either, the old one is
+/// copied. Killed anywhere, the next call may find a file system that can.
+#[test]
+fn a_rotation_without_hard_links_survives_death_and_failure_at_every_step() {
+    const LINK: (&str, &str) = ("linkat", "EPERM");
+    const EXCHANGE: (&str, &str) = ("renameat2", "EINVAL");
+    let registry = full_journal();
+    let before = revs(&registry);
+    let totals = registry.json(&["status"])["totals"]["spawned"]
+        .as_u64()
+        .unwrap();
+    for refused in [&[LINK][..], &[LINK, EXCHANGE]] {
+        let all = sites_where(&copy(&registry), &REGISTER, refused);
+        let begins = |site: &Site| site.text.contains(".journal-next");
+        let begun = all.iter().position(begins).expect("the journal is rotated");
+        let is_refused = |site: &&Site| refused.iter().any(|(name, _)| site.name == *name);
+        let sites: Vec<&Site> = all[begun..]
+            .iter()
+            .filter(|site| !is_refused(site) && !site.answers())
+            .collect();
+        let injections = [Injection::Kill, Injection::Error("EIO")];
+        let all: Vec<(&Site, Injection)> = injections
+            .into_iter()
+            .flat_map(|injection| sites.iter().map(move |site| (*site, injection)))
+            .filter(|(site, injection)| {
+                *injection == Injection::Kill || !matches!(&site.name[..], "close" | "exit_group")
+            })
+            .collect();
+        let seen = Seen::default();
+        two_at_a_time(&all, |&(site, injection)| {
+            let env = copy(&registry);
+            let at = format!("{injection:?} at {site} where {refused:?}");
+            let ran = inject_where(&env, &REGISTER, site, injection, refused);
+            if injection != Injection::Kill {
+                assert!(matches!(ran.code, Some(0 | 1)), "{at}: {ran:?}");
+                let happened = revs(&env).len() > before.len();
+                assert_eq!(happened, ran.code == Some(0), "{at}: {ran:?}");
+            }
+            assert!(
+                env.home().join("journal.jsonl").exists(),
+                "{at}: no journal"
+            );
+            if seen.is_new(outline(&env.home())) {
+                goes_on(&env, &before, totals, &at);
+            }
+        });
+        println!("{} injections, {} states", all.len(), seen.number());
+    }
 }
 
 /// The files of the home and of the task, and their lengths.

@@ -8,8 +8,8 @@ use std::process::{Command, Output};
 
 use crate::env::{BINARY, Env, Ran};
 
-/// Memory, signals, clocks and descriptors' flags: a death there is a death before the next call that matters.
-const NOISE: [&str; 13] = [
+/// Memory, signals, clocks, descriptors' flags and the umask, which cannot fail: a death there is a death before the next call that matters.
+const NOISE: [&str; 14] = [
     "brk",
     "clock_getres",
     "clock_gettime",
@@ -23,6 +23,7 @@ const NOISE: [&str; 13] = [
     "mremap",
     "munmap",
     "sigaltstack",
+    "umask",
 ];
 
 /// One system call of a call to the program.
@@ -90,8 +91,15 @@ impl Site {
 
 /// The system calls that the program makes in `env` from the first one that names the home on, in their order.
 pub fn sites(env: &Env, args: &[&str]) -> Vec<Site> {
+    sites_where(env, args, &[])
+}
+
+/// The same where the system refuses other calls always, each `(name, error)`.
+pub fn sites_where(env: &Env, args: &[&str], refused: &[(&str, &str)]) -> Vec<Site> {
     let log = env.root().join("strace");
-    let options = ["-y", "-s", "100000", "-o", log.to_str().unwrap()];
+    let refused = refusals(refused);
+    let mut options = vec!["-y", "-s", "100000", "-o", log.to_str().unwrap()];
+    options.extend(refused.iter().flat_map(|refused| ["-e", refused]));
     let output = strace(env, &options, args);
     let ran = Ran::from(output);
     assert_eq!(ran.code, Some(0), "{args:?} under strace: {}", ran.stderr);
@@ -125,6 +133,13 @@ pub fn sites(env: &Env, args: &[&str]) -> Vec<Site> {
     found
 }
 
+fn refusals(refused: &[(&str, &str)]) -> Vec<String> {
+    refused
+        .iter()
+        .map(|(name, errno)| format!("inject={name}:error={errno}"))
+        .collect()
+}
+
 /// Runs the program and counts the writes that the disk took only in part, and the cuts that take off what it took.
 pub fn count_short_writes(env: &Env, args: &[&str]) -> (Ran, usize, usize) {
     let log = Env::in_memory();
@@ -146,14 +161,29 @@ pub fn count_short_writes(env: &Env, args: &[&str]) -> (Ran, usize, usize) {
 
 /// Runs the program with the system call at `site` made to do something else. It must have come to that.
 pub fn inject(env: &Env, args: &[&str], site: &Site, injection: Injection) -> Ran {
+    inject_where(env, args, site, injection, &[])
+}
+
+/// The same where the system refuses other calls always.
+pub fn inject_where(
+    env: &Env,
+    args: &[&str],
+    site: &Site,
+    injection: Injection,
+    refused: &[(&str, &str)],
+) -> Ran {
     let what = match injection {
         Injection::Kill => "signal=KILL".to_owned(),
         Injection::Error(errno) => format!("error={errno}"),
     };
     let log = env.root().join("strace");
-    let trace = format!("trace=?{}", site.name);
+    // Only what is traced can be refused.
+    let names = refused.iter().map(|(name, _)| format!(",{name}"));
+    let trace = format!("trace=?{}{}", site.name, names.collect::<String>());
     let inject = format!("inject=?{}:{what}:when={}", site.name, site.nth);
-    let options = ["-o", log.to_str().unwrap(), "-e", &trace, "-e", &inject];
+    let refusals = refusals(refused);
+    let mut options = vec!["-o", log.to_str().unwrap(), "-e", &trace, "-e", &inject];
+    options.extend(refusals.iter().flat_map(|refusal| ["-e", refusal]));
     let output = strace(env, &options, args);
     let text = std::fs::read_to_string(&log).expect("strace's log");
     std::fs::remove_file(&log).expect("strace's log can be removed");
@@ -164,8 +194,14 @@ pub fn inject(env: &Env, args: &[&str], site: &Site, injection: Injection) -> Ra
             "{args:?} was not killed at {site}: {text}"
         ),
         Injection::Error(_) => {
+            let is_refused = |line: &str| {
+                refused
+                    .iter()
+                    .any(|(name, _)| line.contains(&format!(" {name}(")))
+            };
             assert!(
-                text.contains("(INJECTED)"),
+                text.lines()
+                    .any(|line| line.contains("(INJECTED)") && !is_refused(line)),
                 "{args:?} made no {site}: {text}"
             );
         }

@@ -35,7 +35,7 @@ enum Keeper {
 }
 
 /// Whether something of this name is a temporary file of a call.
-pub(super) fn is_temporary(name: &str) -> bool {
+pub(in super::super) fn is_temporary(name: &str) -> bool {
     name.starts_with(".atomicwrite") || name == NEXT || name.starts_with(SCRATCH)
 }
 

@@ -11,13 +11,14 @@ mod survey;
 
 use std::path::Path;
 
+pub(super) use self::leftovers::is_temporary;
+
 use self::history::History;
 use self::survey::Survey;
 use super::FileStore;
 use super::dir::{Access, Kind};
-use super::home::{CLOSED, Home, JOURNAL, LOCK, REGISTRY, TASKS};
+use super::home::{CLOSED, Home, LOCK, REGISTRY, TASKS, is_own_name};
 use super::record::{self, Record};
-use super::rotate::old_rev;
 use super::task::{DELETED, TaskDir, is_kept_name};
 use crate::model::{Change, Counts, TaskId, TaskStatus, Totals};
 use crate::store::{Check, Error, Problem, Result};
@@ -74,13 +75,8 @@ fn home_files(home: &Home, found: &mut Found) -> Result<()> {
     if let Err(error) = home.settings() {
         found.error(&home.dir.at(REGISTRY), error)?;
     }
-    let ours = [LOCK, TASKS, CLOSED, REGISTRY, JOURNAL, "hook.log"];
     for name in home.dir.all_names()? {
-        let is_ours = ours.contains(&name.as_str())
-            || old_rev(&name).is_some()
-            || is_kept_name(&name)
-            || leftovers::is_temporary(&name);
-        if !is_ours {
+        if !is_own_name(&name) {
             found.note(&home.dir.at(&name), "it is no file of the registry");
         }
     }
