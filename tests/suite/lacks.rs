@@ -110,7 +110,7 @@ fn a_lack_of_descriptors_is_an_error_that_names_what_could_not_be_opened() {
 #[test]
 fn a_lack_of_memory_is_an_error() {
     // In kilobytes of address space; with the least of them the system cannot even start the program.
-    let least = (1..)
+    let least = (1..2_000)
         .map(|megabytes| megabytes * 512)
         .find(|kilobytes| {
             let env = Env::in_memory();

@@ -20,7 +20,7 @@ fn with_other_names() -> Env {
     env
 }
 
-fn is_unchanged(env: Env) {
+fn is_unchanged(env: &Env) {
     for name in ["WORKER", "Worker."] {
         let other = format!("agents/active/{name}.jsonl");
         fs::remove_file(env.task_dir("Nightly").join(other)).unwrap();
@@ -59,7 +59,7 @@ fn an_agent_in_another_case_is_unknown_and_its_id_is_taken() {
         said.contains("write it as it was registered: Worker"),
         "{said}"
     );
-    is_unchanged(env);
+    is_unchanged(&env);
 }
 
 #[test]
@@ -94,5 +94,5 @@ fn a_task_in_another_case_is_unknown_and_its_id_is_taken() {
     }
     let said = env.fails(4, &["task", "new", "work", "--id", "NIGHTLY"]);
     assert!(said.contains("upper and lower case"), "{said}");
-    is_unchanged(env);
+    is_unchanged(&env);
 }

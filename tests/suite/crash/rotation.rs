@@ -221,10 +221,21 @@ fn a_rotation_without_hard_links_survives_death_and_failure_at_every_step() {
         let begins = |site: &Site| site.text.contains(".journal-next");
         let begun = all.iter().position(begins).expect("the journal is rotated");
         let is_refused = |site: &&Site| refused.iter().any(|(name, _)| site.name == *name);
-        let sites: Vec<&Site> = all[begun..]
+        let mut sites: Vec<&Site> = all[begun..]
             .iter()
             .filter(|site| !is_refused(site) && !site.answers())
             .collect();
+        // The reads and writes that copy a large journal are all alike: those at its beginning and its end will do.
+        let (first, last) = (40, sites.len().saturating_sub(60));
+        let mut place = 0..;
+        sites.retain(|site| {
+            let is_between = place.next().is_some_and(|at| at > first && at < last);
+            !is_between
+                || !matches!(
+                    &site.name[..],
+                    "read" | "write" | "sendfile" | "copy_file_range"
+                )
+        });
         let injections = [Injection::Kill, Injection::Error("EIO")];
         let all: Vec<(&Site, Injection)> = injections
             .into_iter()
