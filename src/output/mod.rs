@@ -17,6 +17,7 @@ mod layout;
 pub mod people;
 mod printed;
 mod screen;
+mod stream;
 mod style;
 mod terminal;
 mod tree;
