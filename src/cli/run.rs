@@ -50,6 +50,10 @@ pub struct RunArgs {
     #[arg(long)]
     pub tee: bool,
 
+    /// Keep the name of the command and none of its arguments
+    #[arg(long)]
+    pub hide_args: bool,
+
     /// Take an exit 0 without a report of its end for a failure
     #[arg(long)]
     pub require_report: bool,

@@ -4,7 +4,8 @@
 //! A name tells: of an option (`--api-key X`), a variable (`TOKEN=X`), a header (`X-Api-Key: X`), a member of JSON, a
 //! parameter of a URL. So do the place of a password in a URL and the word `Bearer`. They are looked for inside words too,
 //! as in `sh -c "TOKEN=X cmd"`. Where it is not clear where a value ends, more is masked rather than less; a secret that
-//! nothing names (`-p hunter2`) cannot be told from any other word.
+//! nothing names (`-p hunter2`) cannot be told from any other word. Every offset is the beginning or the end of a character
+//! that was found in the same text.
 
 /// What stands for what is not kept.
 pub const MASK: &str = "***";
@@ -61,14 +62,18 @@ fn announces(word: &str, is_program: bool) -> bool {
 
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let last = name.rsplit(['-', '_', '.', ']']).find(|part| !part.is_empty());
+    let last = name
+        .rsplit(['-', '_', '.', ']'])
+        .find(|part| !part.is_empty());
     SAYS.iter().any(|say| name.contains(say))
         || last.is_some_and(|last| last.ends_with("pass") || ENDS_WITH.contains(&last))
 }
 
 /// One word, of which a part may be the value of a secret.
 fn in_word(word: &str) -> String {
-    let name = word.find(|c| !is_of_name(c)).map_or(word, |end| &word[..end]);
+    let name = word
+        .find(|c| !is_of_name(c))
+        .map_or(word, |end| &word[..end]);
     let rest = &word[name.len()..];
     // `--password=correct horse`, `PASSWORD=correct horse`, `X-Api-Key: X`: all of the word belongs to the name.
     if let Some(value) = rest.strip_prefix(['=', ':'])
@@ -123,25 +128,23 @@ fn value(name: &str, after: &str, before: Option<char>) -> Option<(usize, usize)
         return None;
     }
     // In JSON the name is quoted, within a script with backslashes in front of the quotes; an index ends with a bracket.
-    let quote = after.len() - after.trim_start_matches(['\\', '"', '\'', ']']).len();
-    let blank = quote + blanks(&after[quote..]);
-    let sign = after[blank..].len() - after[blank..].trim_start_matches([':', '=', '>', '?', '+']).len();
-    let sign = &after[blank..blank + sign];
-    let start = blank + sign.len() + blanks(&after[blank + sign.len()..]);
-    let found = &after[start..];
+    let quoted = after.len() - after.trim_start_matches(['\\', '"', '\'', ']']).len();
+    let (mut start, rest) = past_blanks(after, quoted);
+    let sign = &rest[..rest.len() - rest.trim_start_matches([':', '=', '>', '?', '+']).len()];
+    let is_option = name.starts_with('-') || is_bearer;
+    let is_apart = start > 0;
+    let found;
+    (start, found) = past_blanks(after, start + sign.len());
     let end = if sign.contains('=') {
-        match before.filter(|c| matches!(c, '"' | '\'')) {
+        match before.filter(is_quote) {
             // `"TOKEN=a b"`: the quotes around both.
-            Some(quote) => closing(found, quote).unwrap_or(found.len()),
+            Some(quote) => closing(found, quote, 0).unwrap_or(found.len()),
             None => end_of_shell_word(found),
         }
     } else if sign.contains(':') {
         end_of_field(found, before)
-    } else if start > blank || blank > quote {
+    } else if is_option && is_apart {
         // `--api-key X` and `Bearer X` within a text.
-        if !name.starts_with('-') && !is_bearer {
-            return None;
-        }
         end_of_shell_word(found)
     } else {
         return None;
@@ -167,22 +170,19 @@ fn password_of_url(scheme: &str, address: &str) -> Option<(usize, usize)> {
 /// Where a word of a shell's ends, quoted parts and all.
 fn end_of_shell_word(text: &str) -> usize {
     let mut at = 0;
-    let mut is_escaped = false;
+    let mut backslashes = 0;
     while let Some(c) = text[at..].chars().next() {
-        if is_escaped {
-            is_escaped = false;
-        } else if c == '\\' {
-            is_escaped = !text[at..].starts_with("\\\"") && !text[at..].starts_with("\\'");
-        } else if matches!(c, '"' | '\'') {
-            let after = at + 1;
-            match closing(&text[after..], c) {
-                Some(length) => at = after + length,
-                None => return text.len(),
-            }
-        } else if c.is_whitespace() {
+        if c.is_whitespace() && backslashes == 0 {
             break;
         }
         at += c.len_utf8();
+        if matches!(c, '"' | '\'') {
+            match closing(&text[at..], c, backslashes) {
+                Some(length) => at += length + 1,
+                None => return text.len(),
+            }
+        }
+        backslashes = if c == '\\' { backslashes + 1 } else { 0 };
     }
     at
 }
@@ -190,36 +190,197 @@ fn end_of_shell_word(text: &str) -> usize {
 /// Where the value behind a colon ends: with its quotes, else with those around it and its name, else with the line.
 fn end_of_field(text: &str, before: Option<char>) -> usize {
     let unescaped = text.trim_start_matches('\\');
-    let opening = text.len() - unescaped.len();
-    if let Some(quote) = unescaped.chars().next().filter(|c| matches!(c, '"' | '\'')) {
-        let inner = opening + 1;
-        return match closing(&text[inner..], quote) {
-            Some(length) => inner + length + 1,
-            None => text.len(),
-        };
+    let backslashes = text.len() - unescaped.len();
+    if let Some(quote) = unescaped.chars().next().filter(is_quote) {
+        let inner = backslashes + 1;
+        let length = closing(&text[inner..], quote, backslashes);
+        return length.map_or(text.len(), |length| inner + length + 1);
     }
     let line = text.find(['\n', '\r']).unwrap_or(text.len());
-    match before.filter(|c| matches!(c, '"' | '\'')) {
-        Some(quote) => closing(text, quote).unwrap_or(line),
+    match before.filter(is_quote) {
+        Some(quote) => closing(text, quote, 0).unwrap_or(line),
         None => line,
     }
 }
 
-/// Where the next such quote is. One behind a single backslash belongs to the value, unless the opening one had one too:
-/// then all of the line is masked by whoever finds none.
-fn closing(text: &str, quote: char) -> Option<usize> {
-    let mut is_escaped = false;
+/// Where the next such quote is that ends what one with so many backslashes in front began: one with more of them
+/// belongs to the value.
+fn closing(text: &str, quote: char, backslashes: usize) -> Option<usize> {
+    let mut run = 0;
     text.char_indices().find_map(|(at, c)| {
-        let found = (c == quote && !is_escaped).then_some(at);
-        is_escaped = c == '\\' && !is_escaped;
+        let found = (c == quote && run <= backslashes).then_some(at);
+        run = if c == '\\' { run + 1 } else { 0 };
         found
     })
 }
 
-fn blanks(text: &str) -> usize {
-    text.len() - text.trim_start_matches([' ', '\t']).len()
+/// What stands in `text` from `at` on, blanks apart, and where that begins.
+fn past_blanks(text: &str, at: usize) -> (usize, &str) {
+    let rest = text[at..].trim_start_matches([' ', '\t']);
+    (text.len() - rest.len(), rest)
+}
+
+fn is_quote(c: &char) -> bool {
+    matches!(c, '"' | '\'')
 }
 
 fn is_of_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn line(words: &[&str]) -> String {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        masked(&words).join(" | ")
+    }
+
+    #[test]
+    fn the_values_of_options_and_variables_are_masked() {
+        for (words, shown) in [
+            (&["c", "--api-key", "S3"][..], "c | --api-key | ***"),
+            (&["c", "--token=S3"], "c | --token=***"),
+            (&["c", "PASSWORD=S 3"], "c | PASSWORD=***"),
+            (
+                &["c", "-e", "Anthropic_Api_Key=S3"],
+                "c | -e | Anthropic_Api_Key=***",
+            ),
+            (&["c", "-Ddb.pass=S3"], "c | -Ddb.pass=***"),
+            (
+                &["c", "--no-secrets", "--token", "S3"],
+                "c | --no-secrets | *** | ***",
+            ),
+            (
+                &["c", "login", "password", "S3"],
+                "c | login | password | ***",
+            ),
+            (
+                &["c", "--client-secret", "-S3"],
+                "c | --client-secret | ***",
+            ),
+        ] {
+            assert_eq!(line(words), shown);
+        }
+    }
+
+    #[test]
+    fn so_are_headers_urls_and_json() {
+        for (word, shown) in [
+            ("Authorization: Bearer S3", "Authorization: ***"),
+            ("X-Api-Key:S3", "X-Api-Key:***"),
+            ("Accept: bearer S3", "Accept: bearer ***"),
+            ("https://user:S3@host/x", "https://user:***@host/x"),
+            ("postgres://u:S@3@h:5/d", "postgres://u:***@h:5/d"),
+            ("https://S3@github.com/a", "https://***@github.com/a"),
+            (
+                "https://h/x?a=1&access_token=S3",
+                "https://h/x?a=1&access_token=***",
+            ),
+            (
+                r#"{"api_key": "S\"3", "a": 1}"#,
+                r#"{"api_key": ***, "a": 1}"#,
+            ),
+            (r#"{"a":{"token":"S3"}}"#, r#"{"a":{"token":***}}"#),
+            ("auth[token]=S3", "auth[token]=***"),
+        ] {
+            assert_eq!(
+                line(&["curl", word]),
+                format!("curl | {word_shown}", word_shown = shown)
+            );
+        }
+    }
+
+    #[test]
+    fn they_are_found_within_a_script() {
+        for (script, shown) in [
+            ("echo; TOKEN=S3 run --x", "echo; TOKEN=*** run --x"),
+            ("cd x && TOKEN='S 3'S run", "cd x && TOKEN=*** run"),
+            ("env \"TOKEN=S 3\" run", "env \"TOKEN=***\" run"),
+            ("run --api-key \"S 3\" --x", "run --api-key *** --x"),
+            ("run --api-key=S3\nnext", "run --api-key=***\nnext"),
+            ("curl -H 'X-Api-Key: S 3' u", "curl -H 'X-Api-Key: ***' u"),
+            (
+                r#"curl -d "{\"token\": \"S 3\"}" u"#,
+                r#"curl -d "{\"token\": ***}" u"#,
+            ),
+            (
+                "git clone https://u:S3@h/r d",
+                "git clone https://u:***@h/r d",
+            ),
+        ] {
+            assert_eq!(line(&["sh", "-c", script]), format!("sh | -c | {shown}"));
+        }
+    }
+
+    #[test]
+    fn what_names_no_secret_stays() {
+        let plain = [
+            "claude",
+            "-p",
+            "Review src/parser.rs: is it right? See https://a.b/c?d=e&f=g@h",
+            "--model=x",
+            "A=b",
+            "ssh://git@host/r",
+            "-v",
+            "/a:/b",
+            "--max-turns",
+            "3",
+            "tokenize the text",
+        ];
+        assert_eq!(line(&plain), plain.join(" | "));
+    }
+
+    /// A name that says it holds a secret, in any case.
+    fn name() -> impl Strategy<Value = String> {
+        let said = proptest::sample::select(&["key", "token", "secret", "password"][..]);
+        ("[a-z_]{0,8}", said, "[a-z_]{0,8}", any::<u64>()).prop_map(|(a, said, b, cases)| {
+            let letters = format!("{a}{said}{b}");
+            let upper = |(at, c): (usize, char)| {
+                if cases >> (at % 64) & 1 == 1 {
+                    c.to_ascii_uppercase()
+                } else {
+                    c
+                }
+            };
+            letters.chars().enumerate().map(upper).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_form_lets_a_named_secret_through(
+            name in name(),
+            value in "[A-Za-z0-9+/!%^*~-]{0,12}S3CRET[A-Za-z0-9+/!%^*~]{0,12}",
+            noise in "[a-z ./=:'\"-]{0,20}",
+        ) {
+            let forms = [
+                vec![format!("--{name}"), value.clone()],
+                vec![format!("--{name}={value}")],
+                vec![format!("{name}={value}")],
+                vec![format!("{name}={value} {value}")],
+                vec![format!("{name}: {value}")],
+                vec![format!("{noise} {name}={value}")],
+                vec![format!("{noise} --{name} {value}")],
+                vec![format!("{noise} --{name}='{value} {value}' {noise}")],
+                vec![format!("{noise}\n\"{name}\": \"{value}\"")],
+                vec![format!("Bearer {value}")],
+                vec![format!("https://h/p?{name}={value}")],
+            ];
+            for form in forms {
+                let mut words = vec!["cmd".to_owned()];
+                words.extend(form);
+                let shown = masked(&words).join("\n");
+                prop_assert!(!shown.contains("S3CRET"), "{words:?} -> {shown}");
+            }
+        }
+
+        #[test]
+        fn any_words_stay_as_many(words in proptest::collection::vec(any::<String>(), 0..6)) {
+            let once = masked(&words);
+            prop_assert_eq!(once.len(), words.len());
+        }
+    }
 }

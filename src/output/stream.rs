@@ -33,7 +33,12 @@ impl Stream {
 
     /// Waits until it takes more, or says why it takes none.
     fn wait(&self) -> rustix::io::Result<usize> {
-        retry_on_intr(|| poll(&mut [PollFd::from_borrowed_fd(self.0, PollFlags::OUT)], None))
+        retry_on_intr(|| {
+            poll(
+                &mut [PollFd::from_borrowed_fd(self.0, PollFlags::OUT)],
+                None,
+            )
+        })
     }
 }
 
