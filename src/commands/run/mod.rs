@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`job`] | one command, from its start to the record of its end |
 //! | [`record`] | what is recorded, and what if it cannot be |
+//! | [`output`] | what becomes of the command's output |
 //! | [`tee`] | output that is kept as well as shown |
 //! | [`detach`] | a supervisor in a session of its own |
 
 mod detach;
 mod job;
+mod output;
 mod record;
 mod tee;
 
@@ -37,8 +39,8 @@ const MAX_COMMAND: usize = 4096;
 pub fn main(args: &RunArgs, context: &Context) -> u8 {
     let ran = if args.detach {
         detach::start(args, context).map(|answer| {
-            finish(Ok(answer), context.json());
-            Exit::Done.into()
+            // The command runs: what cannot be printed is no failure of its start.
+            finish(Ok(answer), context.json()).into()
         })
     } else {
         attached(args, context).map(|conclusion| end_like(&conclusion, context))
@@ -170,7 +172,7 @@ fn end_like(conclusion: &Conclusion, context: &Context) -> u8 {
         // Who exits with 0 has said that it is on disk.
         code = code.map(|code| if code == 0 { Exit::Run as u8 } else { code });
     } else if !context.quiet() {
-        let warnings = conclusion.warning.clone();
+        let warnings = conclusion.warnings.clone();
         finish(Ok(Answer::nothing().warn_of(warnings)), context.json());
     }
     if ended.timed_out {
