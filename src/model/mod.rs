@@ -29,7 +29,7 @@ pub use finding::{Finding, NewFinding, Severity, SeveritySums};
 pub use id::{AgentId, AgentType, InvalidId, TaskId};
 pub use refusal::{Kind, Rejection};
 pub use secrets::masked;
-pub use size::{format_size, parse_size};
+pub use size::{format_amount, format_size, parse_size};
 pub use status::{Status, UnknownStatus};
 pub use task::{
     LEAST_OUTPUT, Limits, NewTask, Priority, Settings, Task, TaskChange, TaskState, TaskStatus,

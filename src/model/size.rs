@@ -37,6 +37,17 @@ pub fn format_size(bytes: u64) -> String {
     format!("{} {unit}", bytes / factor)
 }
 
+/// About so many bytes, as people say it: `219 MB`, in multiples of 1000.
+pub fn format_amount(bytes: u64) -> String {
+    let (unit, factor) = match bytes {
+        0..1_000 => ("B", 1),
+        1_000..1_000_000 => ("kB", 1_000),
+        1_000_000..1_000_000_000 => ("MB", 1_000_000),
+        _ => ("GB", 1_000_000_000),
+    };
+    format!("{} {unit}", bytes / factor)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -67,6 +78,12 @@ mod tests {
         ] {
             assert!(parse_size(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn amounts_are_told_without_their_small_change() {
+        let shown = [999, 1_999, 219_123_456, 7_000_000_000].map(format_amount);
+        assert_eq!(shown, ["999 B", "1 kB", "219 MB", "7 GB"]);
     }
 
     proptest! {

@@ -26,7 +26,7 @@ mod working;
 pub use answer::{Answer, Failure, announce_wait, finish, nobody_reads, say, stream, warn};
 pub use escape::escape;
 pub use exit::Exit;
-pub use input::{Heard, listen};
+pub use input::{Heard, aside, listen};
 pub use printed::Printed;
 pub use screen::Screen;
 pub use terminal::{ColorChoice, Terminal};

@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
@@ -130,15 +130,6 @@ impl Kept {
             }
         }
         Ok(0)
-    }
-
-    /// Whether this is the same file as another one.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn is_same(&self, other: &Self) -> io::Result<bool> {
-        let file = |kept: &Self| kept.file.metadata().map(|data| (data.dev(), data.ino()));
-        Ok(file(self)? == file(other)?)
     }
 
     /// The first text at `place` or behind; none at the end.
