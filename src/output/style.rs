@@ -46,7 +46,7 @@ pub fn change(change: Change) -> (Style, &'static str) {
     match change {
         Change::Opened | Change::Imported => (PLAIN, "◇"),
         Change::Closed => (PLAIN, "◆"),
-        Change::Deleted => (PLAIN, "◇"),
+        Change::Deleted => (DIM, "◆"),
         Change::Repaired => (WARN, "!"),
         Change::Registered => (GOING, "○"),
         Change::Completed => (GOOD, "✓"),
