@@ -101,7 +101,7 @@ impl<'a> Log<'a> {
                 Ok(())
             };
         }
-        if size - self.resumes > room {
+        if size.saturating_sub(self.resumes) > room {
             // A quarter of the room is left, so that not every write makes a hole.
             let resumes = (size - room / 4 * 3) / GRAIN * GRAIN;
             self.punch(self.resumes, resumes)?;

@@ -110,7 +110,12 @@ impl Kept {
                 let to = from;
                 from = text.start.max(to.saturating_sub(BLOCK));
                 block.resize(usize::try_from(to - from).unwrap_or_default(), 0);
-                self.file.read_exact_at(&mut block, self.offset(from))?;
+                match self.file.read_exact_at(&mut block, self.offset(from)) {
+                    Ok(()) => {}
+                    // Somebody has just emptied it.
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+                    Err(error) => return Err(error),
+                }
                 for (at, _) in block
                     .iter()
                     .enumerate()
