@@ -17,28 +17,38 @@ use rustix::stdio::{stderr, stdin, stdout};
 #[unsafe(no_mangle)]
 extern "C" fn main(_count: c_int, _words: *const *const c_char) -> c_int {
     fill_standard_streams();
-    ignore_broken_pipes();
+    ignore_signals_of_writes();
     crate::program().into()
 }
 
-/// A stream that its caller closed leads nowhere: else the next file to be opened, the registry's, would be it.
+/// A stream that its caller closed leads nowhere: else the next file to be opened, the registry's, would be it. One that
+/// is written to still says so, since an answer that nobody can get is to be told from one that was given.
 fn fill_standard_streams() {
     let mut streams = [stdin(), stdout(), stderr()]
         .map(|stream| PollFd::from_borrowed_fd(stream, PollFlags::empty()));
     let looked = poll(&mut streams, Some(&Timespec::default()));
-    let is_closed = |stream: &PollFd| stream.revents().contains(PollFlags::NVAL);
     if looked.is_ok() {
-        for _ in streams.iter().filter(|stream| is_closed(stream)) {
-            // The lowest number that is free, which is the stream's; it stays open to the end.
-            let nowhere = open("/dev/null", OFlags::RDWR, Mode::empty());
-            nowhere.map(std::mem::forget).unwrap_or_default();
+        for (number, stream) in streams.iter().enumerate() {
+            if stream.revents().contains(PollFlags::NVAL) {
+                let access = if number == 0 {
+                    OFlags::RDWR
+                } else {
+                    OFlags::RDONLY
+                };
+                // The lowest number that is free, which is the stream's; it stays open to the end.
+                let nowhere = open("/dev/null", access, Mode::empty());
+                nowhere.map(std::mem::forget).unwrap_or_default();
+            }
         }
     }
 }
 
-/// Who reads no more is noticed where it is written to. Programs that are started get the usual answer back.
-fn ignore_broken_pipes() {
-    // SAFETY: no handler is installed, the kernel ignores the signal.
-    #[allow(unsafe_code)]
-    let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) };
+/// Who reads no more, and what is beyond the limit on a file's size, is noticed where it is written to: EPIPE and EFBIG
+/// are errors like a full disk, which leave nothing half done. Programs that are started get the usual answers back.
+fn ignore_signals_of_writes() {
+    for signal_of_write in [Signal::SIGPIPE, Signal::SIGXFSZ] {
+        // SAFETY: no handler is installed, the kernel ignores the signal.
+        #[allow(unsafe_code)]
+        let _ = unsafe { signal(signal_of_write, SigHandler::SigIgn) };
+    }
 }

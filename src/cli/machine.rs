@@ -51,6 +51,11 @@ pub struct ExportArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "The settings are:
   max-concurrent  how many agents may be active at once: a number or none
+  output-limit    how much is kept of what an agent's command prints: bytes,
+                  or 2M to 9999G, or none [default: 64M]
+
+Of output beyond its limit the first MiB and the newest part are kept. What
+runs already keeps the limit that it was started with.
 
 Example:
   agentreg config max-concurrent 200")]
@@ -60,8 +65,8 @@ pub struct ConfigArgs {
     pub key: Option<Setting>,
 
     /// Its new value
-    #[arg(value_name = "VALUE", value_parser = value::limit, allow_negative_numbers = true)]
-    pub value: Option<value::Limit>,
+    #[arg(value_name = "VALUE", allow_hyphen_values = true)]
+    pub value: Option<String>,
 }
 
 /// A setting of the machine.
@@ -69,6 +74,8 @@ pub struct ConfigArgs {
 pub enum Setting {
     /// Agents active at once; none: no limit.
     MaxConcurrent,
+    /// Bytes that are kept of an agent's output; none: all.
+    OutputLimit,
 }
 
 /// Print the completions for a shell

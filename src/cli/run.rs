@@ -26,6 +26,10 @@ Example:
   agent=$(agentreg run --detach --label shard=3 -- ./worker.sh 3) &&
     agentreg output \"$agent\" --follow"
 )]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag that the user gives"
+)]
 pub struct RunArgs {
     /// What kind of worker it is [default: the command's name]
     #[arg(short = 't', long = "type", value_name = "TYPE")]
@@ -49,6 +53,10 @@ pub struct RunArgs {
     /// Keep the output as well as showing it
     #[arg(long)]
     pub tee: bool,
+
+    /// Keep the name of the command and none of its arguments
+    #[arg(long)]
+    pub hide_args: bool,
 
     /// Take an exit 0 without a report of its end for a failure
     #[arg(long)]

@@ -4,7 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use super::words::nearest;
-use agentreg::model::{AgentId, MAX_LABEL, Requirement, TaskId, Timestamp, parse_duration};
+use agentreg::model::{
+    AgentId, LEAST_OUTPUT, MAX_LABEL, Requirement, TaskId, Timestamp, format_size, parse_duration,
+    parse_size,
+};
 
 /// A value that cannot be read, as a sentence, and what may have been meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +62,19 @@ pub fn limit(text: &str) -> Result<Limit, BadValue> {
             "{text:?} is neither a number from 1 nor none"
         ))),
     }
+}
+
+/// How much output is kept: a size that leaves room for its beginning and its end, or `none`.
+pub fn output_limit(text: &str) -> Result<Option<u64>, BadValue> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(None);
+    }
+    let size = parse_size(text).map_err(|what| BadValue::new(format!("{what}, or none")))?;
+    if size < LEAST_OUTPUT {
+        let least = format_size(LEAST_OUTPUT);
+        return Err(BadValue::new(format!("{text:?} is less than {least}")));
+    }
+    Ok(Some(size))
 }
 
 /// A duration such as `10m`.

@@ -131,15 +131,16 @@ pub const PRIORITY: Words<Priority> = Words {
     },
 };
 
-const SETTINGS: &[&str] = &["max-concurrent"];
+const SETTINGS: &[&str] = &["max-concurrent", "output-limit"];
 
 /// A setting of the machine.
 pub const SETTING: Words<Setting> = Words {
     words: SETTINGS,
     read: |word| match word {
         "max-concurrent" | "max_concurrent" => Ok(Setting::MaxConcurrent),
+        "output-limit" | "output_limit" => Ok(Setting::OutputLimit),
         _ => Err(BadValue::new(format!(
-            "{word:?} is not a setting; the only one is max-concurrent"
+            "{word:?} is not a setting; the settings are max-concurrent and output-limit"
         ))
         .nearest(word, SETTINGS)),
     },

@@ -1,7 +1,7 @@
 //! Completions, made by the program itself while a shell asks for them. They never fail loudly: a shell in the middle
 //! of a line is no place for errors.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use agentreg::model::TaskId;
@@ -11,6 +11,7 @@ use clap_complete::env::Shells;
 
 use super::context::Context;
 use crate::cli;
+use crate::output::{escape, say};
 
 const VARIABLE: &str = "COMPLETE";
 const NAME: &str = "agentreg";
@@ -20,17 +21,31 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Answers a shell that asks for completions; false if none does.
 pub fn engine() -> bool {
+    let Some(shell) = std::env::var(VARIABLE).ok() else {
+        return false;
+    };
+    let shells = Shells::builtins();
     // Somebody else's variable of this name must not stop a call.
-    let shell = std::env::var_os(VARIABLE).unwrap_or_default();
-    let known = shell
-        .to_str()
-        .is_some_and(|shell| Shells::builtins().completer(shell).is_some());
-    known
-        && clap_complete::CompleteEnv::with_factory(cli::whole)
-            .var(VARIABLE)
-            .completer(NAME)
-            .try_complete(std::env::args_os(), std::env::current_dir().ok().as_deref())
-            .unwrap_or(true)
+    let Some(completer) = shells.completer(&shell) else {
+        return false;
+    };
+    let line: Vec<OsString> = std::env::args_os()
+        .skip_while(|word| word != "--")
+        .skip(1)
+        .collect();
+    let said = if line.is_empty() {
+        registration(&shell).into_bytes()
+    } else {
+        let mut command = cli::whole();
+        command.build();
+        let directory = std::env::current_dir().ok();
+        let mut said = Vec::new();
+        // A line that cannot be completed has no completions.
+        let _ = completer.write_complete(&mut command, line, directory.as_deref(), &mut said);
+        said
+    };
+    let _ = say(&said);
+    true
 }
 
 /// The script that makes `shell` ask this program.
@@ -145,15 +160,22 @@ fn begins(candidate: &CompletionCandidate, current: &OsStr) -> bool {
         .starts_with(&*current)
 }
 
-/// Shells show help on one line; what people wrote in a description must not steer them.
+/// Shells show help on one line, and print it as it is: what people wrote in a description is escaped here as elsewhere.
 fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
-    line.chars().filter(|c| !c.is_control()).take(60).collect()
+    let start: String = line.chars().take(60).collect();
+    escape(&start).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_description_does_not_steer_the_shells_terminal() {
+        let evil = "a\u{202e}b\u{1b}[31mc\u{7}\nnext";
+        assert_eq!(first_line(evil), "a\\u{202e}b\\u{1b}[31mc\\u{7}");
+    }
 
     #[test]
     fn an_option_is_found_on_the_line() {

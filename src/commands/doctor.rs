@@ -56,5 +56,10 @@ pub fn run(args: &DoctorArgs, context: &Context) -> Outcome {
             &context.terminal(),
         ))
     };
+    let answer = if args.repair {
+        answer.of_change()
+    } else {
+        answer
+    };
     Ok(answer.exit(if ok { Exit::Done } else { Exit::Damaged }))
 }

@@ -20,7 +20,7 @@ pub fn run(args: &FindingArgs, context: &Context) -> Outcome {
         None => store.task_of(&agent)?,
     };
     let finding = store.share(&task, &agent, &new)?;
-    Ok(if context.json() {
+    let answer = if context.json() {
         Answer::text(json::document(&Keyed(
             "finding",
             FindingObject::from(&finding),
@@ -32,7 +32,8 @@ pub fn run(args: &FindingArgs, context: &Context) -> Outcome {
             "finding {} ({}) shared\n",
             finding.seq, finding.severity
         ))
-    })
+    };
+    Ok(answer.of_change())
 }
 
 fn new_finding(args: &FindingArgs) -> Result<NewFinding, Failure> {

@@ -18,7 +18,7 @@ pub fn run(args: &ImportArgs, context: &Context) -> Outcome {
     let workspace = open(&args.directory)?;
     let zone = Zone::system();
     let mut intake = Intake::default();
-    let mut answer = Answer::nothing();
+    let mut answer = Answer::nothing().of_change();
     for directory in workspace.tasks() {
         answer = take_in(directory, &workspace, &zone, &mut intake, answer, context)?;
     }

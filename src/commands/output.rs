@@ -1,23 +1,23 @@
 //! `output`: what an agent's command printed.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
-use agentreg::model::{Agent, AgentId, Kind, TaskId};
+use agentreg::model::{Agent, AgentId, Kind, SCHEMA, TaskId, format_amount};
+use agentreg::process::{Found, Kept};
 use agentreg::store::{AgentsWanted, Pace, Store, Watched};
 use serde::Serialize;
 
 use super::Outcome;
 use super::context::Context;
 use crate::cli::OutputArgs;
-use crate::output::{Answer, Failure, Printed, json, nobody_reads, say};
+use crate::output::{Answer, Failure, Printed, inert, json, nobody_reads, say, warn};
 
 /// How much is read at a time.
 const BLOCK: usize = 64 * 1024;
 /// So often it is looked whether anybody still reads.
 const HEARTBEAT: Duration = Duration::from_millis(500);
+/// So much of what was shown last is held against the file, to know it again.
+const KNOWN: usize = 64;
 
 pub fn run(args: &OutputArgs, context: &Context) -> Outcome {
     let store = context.store()?;
@@ -29,42 +29,42 @@ pub fn run(args: &OutputArgs, context: &Context) -> Outcome {
     } else {
         None
     };
-    let mut file = None;
-    let mut to = Shown {
-        printed: Printed::new(&context.terminal()),
-        agent: &agent,
-        context,
-        whole: (context.json() && !args.follow).then(Vec::new),
-    };
-    let mut place = 0;
+    let mut shown = Shown::new(&agent, args.follow, context);
+    let mut has_begun = false;
     loop {
         // Asked first: what is there once the agent has ended is all there will be.
         let now = state(store, &task, &agent)?;
         let is_to_come =
-            args.follow && file.is_none() && now.status.is_active() && is_starting(store, &now)?;
-        if file.is_none() {
-            file = store.printed(&task, &agent)?;
-            if let (Some(file), Some(lines)) = (&mut file, args.lines) {
-                place = start_of_last(file, lines).map_err(|error| unreadable(&agent, &error))?;
-            }
-        }
+            args.follow && !has_begun && now.status.is_active() && is_starting(store, &now)?;
         let goes_on = args.follow && now.status.is_active();
-        match &file {
-            None if is_to_come => {}
-            None => return Err(not_kept(&agent)),
-            Some(file) if !to.copy(file, &mut place)? => {
-                return Ok(Answer::nothing());
+        // Opened each time: another file may have taken its place, or somebody may have removed it.
+        match store.printed(&task, &agent)? {
+            Some(file) => {
+                let unreadable = |error| unreadable(&agent, &error);
+                let kept = Kept::new(file).map_err(unreadable)?;
+                let is_read = if has_begun {
+                    shown.know_again(&kept).map_err(unreadable)?;
+                    true
+                } else {
+                    let lines = args.lines.map(|lines| kept.start_of_last(lines));
+                    shown.begin(lines.transpose().map_err(unreadable)?)?
+                };
+                has_begun = true;
+                if !is_read || !shown.copy(&kept)? {
+                    return Ok(Answer::nothing());
+                }
             }
-            Some(_) => {}
+            None if is_to_come || has_begun => {}
+            None => return Err(not_kept(&agent)),
         }
         let (Some(watcher), true) = (&mut watcher, goes_on) else {
-            return Ok(to.rest());
+            return shown.end();
         };
         while !watcher.wait(HEARTBEAT)? {
             if nobody_reads() {
                 return Ok(Answer::nothing());
             }
-            if file.is_none() {
+            if !has_begun {
                 break;
             }
         }
@@ -95,97 +95,190 @@ fn unreadable(agent: &AgentId, error: &std::io::Error) -> Failure {
     Failure::io(format_args!("read the output of agent {agent}"), error)
 }
 
-/// Where the output goes.
+/// What is shown of an output, as it comes, and how far that is.
 struct Shown<'a> {
-    printed: Printed,
     agent: &'a AgentId,
     context: &'a Context,
-    /// All of it so far, where it is to be one document.
-    whole: Option<Vec<u8>>,
+    form: Form,
+    printed: Printed,
+    /// Up to here it was shown.
+    place: u64,
+    /// The last bytes before that.
+    known: Vec<u8>,
+    /// Whether what was shown ends with a line.
+    is_at_line: bool,
+    dropped: u64,
 }
 
-impl Shown<'_> {
-    /// Prints what came since `place`; false if nobody reads any more.
-    fn copy(&mut self, file: &File, place: &mut u64) -> Result<bool, Failure> {
+/// In what form it is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// As it was printed.
+    Plain,
+    /// One JSON document, written as it is read.
+    Document,
+    /// A JSON document for each part.
+    Parts,
+    /// Not at all.
+    Nothing,
+}
+
+impl<'a> Shown<'a> {
+    fn new(agent: &'a AgentId, follows: bool, context: &'a Context) -> Self {
+        Self {
+            agent,
+            context,
+            form: match (context.json(), context.quiet()) {
+                (true, _) if follows => Form::Parts,
+                (true, _) => Form::Document,
+                (false, true) => Form::Nothing,
+                (false, false) => Form::Plain,
+            },
+            printed: Printed::new(&context.terminal()),
+            place: 0,
+            known: Vec::new(),
+            is_at_line: true,
+            dropped: 0,
+        }
+    }
+
+    /// Begins at `place`; false if nobody reads.
+    fn begin(&mut self, place: Option<u64>) -> Result<bool, Failure> {
+        self.place = place.unwrap_or(0);
+        if self.form != Form::Document {
+            return Ok(true);
+        }
+        let agent = as_json(self.agent.as_str())?;
+        let start = format!("{{\"schema\":{SCHEMA},\"agent\":{agent},\"output\":\"");
+        say(start.as_bytes())
+    }
+
+    /// Starts again where the file is not what was shown any more: somebody has emptied it.
+    fn know_again(&mut self, kept: &Kept) -> std::io::Result<()> {
+        let is_shorter = kept.end()? < self.place;
+        if !is_shorter && self.ends_as_known(kept)? {
+            return Ok(());
+        }
+        self.place = 0;
+        self.known.clear();
+        self.printed = Printed::new(&self.context.terminal());
+        self.is_at_line = true;
+        if !self.context.json() {
+            let agent = self.agent;
+            warn(&format!(
+                "the output of agent {agent} was cut off; it is shown from its new beginning"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether what was shown last still stands before the place, unless it was dropped.
+    fn ends_as_known(&self, kept: &Kept) -> std::io::Result<bool> {
+        if self.known.is_empty() {
+            return Ok(true);
+        }
+        let mut now = vec![0; self.known.len()];
+        let from = self.place - self.known.len() as u64;
+        Ok(match kept.read(from, &mut now)? {
+            Found::Text(read) => now.get(..read) == self.known.get(..read),
+            Found::Dropped(_) | Found::End => true,
+        })
+    }
+
+    /// Shows what came since the last time; false if nobody reads any more.
+    fn copy(&mut self, kept: &Kept) -> Result<bool, Failure> {
         let mut block = vec![0; BLOCK];
         loop {
-            let read = match file.read_at(&mut block, *place) {
-                Ok(0) => return Ok(true),
-                Ok(read) => read,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(unreadable(self.agent, &error)),
+            let found = kept.read(self.place, &mut block);
+            let goes_on = match found.map_err(|error| unreadable(self.agent, &error))? {
+                Found::End => return Ok(true),
+                Found::Text(read) => {
+                    self.place += read as u64;
+                    let text = block.get(..read).unwrap_or_default();
+                    self.remember(text);
+                    let shown = self.printed.show(text, self.context.json());
+                    self.say(&shown, 0)?
+                }
+                Found::Dropped(bytes) => {
+                    self.place += bytes;
+                    self.known.clear();
+                    self.tell_of_gap(bytes)?
+                }
             };
-            *place += read as u64;
-            let shown = self.printed.show(&block[..read], self.context.json());
-            if let Some(whole) = &mut self.whole {
-                whole.extend(shown);
-            } else if !shown.is_empty() && !say(&wrapped(shown, self.agent, self.context))? {
+            if !goes_on {
                 return Ok(false);
             }
         }
     }
 
-    /// What was held back because it might go on, or the whole document.
-    fn rest(self) -> Answer {
+    fn remember(&mut self, text: &[u8]) {
+        let new = text.len().saturating_sub(KNOWN);
+        self.known.extend(text.get(new..).unwrap_or(text));
+        let old = self.known.len().saturating_sub(KNOWN);
+        self.known.drain(..old);
+    }
+
+    fn tell_of_gap(&mut self, bytes: u64) -> Result<bool, Failure> {
         let rest = self.printed.rest();
-        let is_part = self.whole.is_none();
-        let mut shown = self.whole.unwrap_or_default();
-        shown.extend(rest);
-        if is_part && shown.is_empty() {
-            return Answer::nothing();
+        if !self.say(&rest, 0)? {
+            return Ok(false);
         }
-        let text = wrapped(shown, self.agent, self.context);
-        Answer::text(String::from_utf8_lossy(&text))
+        self.dropped += bytes;
+        let newline = if self.is_at_line { "" } else { "\n" };
+        let line = format!("{newline}[… {} dropped …]\n", format_amount(bytes));
+        self.say(line.as_bytes(), bytes)
     }
-}
 
-fn wrapped(shown: Vec<u8>, agent: &AgentId, context: &Context) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Part<'a> {
-        agent: &'a AgentId,
-        output: &'a str,
-    }
-    if context.json() {
-        let output = String::from_utf8_lossy(&shown);
-        json::document(&Part {
-            agent,
-            output: &output,
-        })
-        .into_bytes()
-    } else if context.quiet() {
-        Vec::new()
-    } else {
-        shown
-    }
-}
-
-/// Where the last `lines` lines begin.
-fn start_of_last(file: &mut File, lines: usize) -> std::io::Result<u64> {
-    let end = file.seek(SeekFrom::End(0))?;
-    let mut start = end;
-    let mut found = 0;
-    let mut block = vec![0; BLOCK];
-    while start > 0 {
-        let size = start.min(BLOCK as u64);
-        start -= size;
-        file.seek(SeekFrom::Start(start))?;
-        let block = &mut block[..usize::try_from(size).unwrap_or(BLOCK)];
-        file.read_exact(block)?;
-        for (at, _) in block
-            .iter()
-            .enumerate()
-            .rev()
-            .filter(|(_, byte)| **byte == b'\n')
-        {
-            let after = start + at as u64 + 1;
-            // The newline at the very end ends the last line.
-            if after < end {
-                found += 1;
-            }
-            if found == lines || lines == 0 {
-                return Ok(if lines == 0 { end } else { after });
+    /// Shows this, which is whole characters wherever they matter; false if nobody reads any more.
+    fn say(&mut self, shown: &[u8], dropped: u64) -> Result<bool, Failure> {
+        if let Some(last) = shown.last() {
+            self.is_at_line = *last == b'\n';
+        }
+        match self.form {
+            _ if shown.is_empty() => Ok(true),
+            Form::Nothing => Ok(true),
+            Form::Plain => say(shown),
+            Form::Document => say(within_quotes(&as_json(&text(shown))?).as_bytes()),
+            Form::Parts => {
+                #[derive(Serialize)]
+                struct Part<'a> {
+                    agent: &'a AgentId,
+                    output: &'a str,
+                    dropped_bytes: u64,
+                }
+                say(json::document(&Part {
+                    agent: self.agent,
+                    output: &text(shown),
+                    dropped_bytes: dropped,
+                })
+                .as_bytes())
             }
         }
     }
-    Ok(if lines == 0 { end } else { 0 })
+
+    /// What was held back because it might go on, and the end of the document.
+    fn end(mut self) -> Outcome {
+        let rest = self.printed.rest();
+        if self.say(&rest, 0)? && self.form == Form::Document {
+            let dropped = self.dropped;
+            say(format!("\",\"dropped_bytes\":{dropped}}}\n").as_bytes())?;
+        }
+        Ok(Answer::nothing())
+    }
+}
+
+fn text(shown: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(shown)
+}
+
+fn as_json(text: &str) -> Result<String, Failure> {
+    let mut json = Vec::new();
+    inert::write(&mut json, &text).map_err(|error| Failure::io("write JSON", &error))?;
+    Ok(String::from_utf8_lossy(&json).into_owned())
+}
+
+fn within_quotes(json: &str) -> &str {
+    json.strip_prefix('"')
+        .and_then(|json| json.strip_suffix('"'))
+        .unwrap_or(json)
 }

@@ -42,7 +42,7 @@ pub fn run(args: &ProgressArgs, context: &Context) -> Outcome {
             agent.percent
         ))
     };
-    Ok(answer.warn(done.warning.as_ref()))
+    Ok(answer.of_change().warn(done.warning.as_ref()))
 }
 
 fn said(args: &ProgressArgs) -> Result<Option<String>, Failure> {

@@ -20,7 +20,7 @@ pub fn run(_: &ReapArgs, context: &Context) -> Outcome {
     for task in &tasks {
         reaped.extend(dead_of(store, task)?);
     }
-    Ok(if context.json() {
+    let answer = if context.json() {
         let objects: Vec<_> = reaped
             .iter()
             .map(|agent| AgentObject::new(agent, alive(store, agent)))
@@ -34,7 +34,8 @@ pub fn run(_: &ReapArgs, context: &Context) -> Outcome {
             let reason = end.and_then(|end| end.reason.as_deref()).unwrap_or("");
             format!("{}: {}", agent.id, escape(reason))
         }))
-    })
+    };
+    Ok(answer.of_change())
 }
 
 /// The open tasks.

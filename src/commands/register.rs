@@ -44,7 +44,9 @@ pub fn run(args: &RegisterArgs, context: &Context) -> Outcome {
     } else {
         Answer::lines([&agent.id])
     };
-    Ok(answer.warn(done.warning.as_ref()))
+    Ok(answer
+        .of_new("agent", &agent.id)
+        .warn(done.warning.as_ref()))
 }
 
 /// An agent of this type that has no process yet.

@@ -39,5 +39,8 @@ pub fn run(args: &TerminateArgs, context: &Context) -> Outcome {
             agent.status
         )])
     };
-    Ok(answer.warn(done.warning.as_ref()).warn_of(warnings))
+    Ok(answer
+        .of_change()
+        .warn(done.warning.as_ref())
+        .warn_of(warnings))
 }

@@ -12,6 +12,8 @@ mod finding;
 mod id;
 mod refusal;
 pub mod rules;
+mod secrets;
+mod size;
 mod status;
 mod task;
 mod time;
@@ -26,8 +28,12 @@ pub use evidence::{Evidence, FilesChanged, Requirement};
 pub use finding::{Finding, NewFinding, Severity, SeveritySums};
 pub use id::{AgentId, AgentType, InvalidId, TaskId};
 pub use refusal::{Kind, Rejection};
+pub use secrets::masked;
+pub use size::{format_amount, format_size, parse_size};
 pub use status::{Status, UnknownStatus};
-pub use task::{Limits, NewTask, Priority, Settings, Task, TaskChange, TaskState, TaskStatus};
+pub use task::{
+    LEAST_OUTPUT, Limits, NewTask, Priority, Settings, Task, TaskChange, TaskState, TaskStatus,
+};
 pub use time::Timestamp;
 
 /// The version of every answer and document this program writes, and of each line that a reader of version 1 understands.

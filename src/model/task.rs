@@ -218,13 +218,39 @@ pub struct TaskState {
     pub findings: SeveritySums,
 }
 
+/// The least that the output of an agent can be bounded to, in bytes.
+pub const LEAST_OUTPUT: u64 = 2 << 20;
+
 /// The machine's settings, as the home's `registry.json` holds them.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Agents active at once on the machine; none: no limit.
     #[serde(default)]
     pub max_concurrent: Option<u64>,
+    /// So many bytes of what an agent's command prints are kept, at least [`LEAST_OUTPUT`]; none: all of them.
+    #[serde(default = "usual_output", skip_serializing_if = "is_usual_output")]
+    pub output_limit: Option<u64>,
     /// Fields this version does not know.
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_concurrent: None,
+            output_limit: usual_output(),
+            extra: Extra::new(),
+        }
+    }
+}
+
+#[allow(clippy::unnecessary_wraps)] // Serde wants the type of the field.
+fn usual_output() -> Option<u64> {
+    Some(64 << 20)
+}
+
+#[allow(clippy::ref_option)] // Serde gives a reference to the field.
+fn is_usual_output(limit: &Option<u64>) -> bool {
+    *limit == usual_output()
 }

@@ -7,8 +7,7 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use rustix::event::{PollFd, PollFlags};
-
+use super::stream::Stream;
 use super::{Exit, escape, json};
 use agentreg::model::{Kind, Rejection};
 use agentreg::store;
@@ -19,6 +18,18 @@ pub struct Answer {
     text: String,
     warnings: Vec<String>,
     exit: Exit,
+    tells: Tells,
+}
+
+/// What an answer tells of, and so what is lost where it cannot be printed.
+#[derive(Debug)]
+enum Tells {
+    /// What the registry holds: it can be asked for again.
+    State,
+    /// A change, which stays made.
+    Change,
+    /// Something new, by the only name it has.
+    New(String),
 }
 
 impl Answer {
@@ -33,7 +44,22 @@ impl Answer {
             text: text.into(),
             warnings: Vec::new(),
             exit: Exit::Done,
+            tells: Tells::State,
         }
+    }
+
+    /// The same of a change: where it cannot be printed the call has succeeded all the same.
+    #[must_use]
+    pub fn of_change(mut self) -> Self {
+        self.tells = Tells::Change;
+        self
+    }
+
+    /// The same of what was made, such as `agent w-1`: where that cannot be printed the failure names it.
+    #[must_use]
+    pub fn of_new(mut self, what: &str, id: impl Display) -> Self {
+        self.tells = Tells::New(format!("{what} {id}"));
+        self
     }
 
     /// These, one a line.
@@ -136,23 +162,54 @@ impl From<Rejection> for Failure {
 
 /// Says how the call ended, and gives what it exits with.
 pub fn finish(outcome: Result<Answer, Failure>, as_json: bool) -> Exit {
-    let ended = outcome.and_then(|answer| {
-        print(&answer.text)?;
-        if !as_json {
-            for warning in &answer.warnings {
-                warn(warning);
-            }
+    let answer = match outcome {
+        Ok(answer) => answer,
+        Err(failure) => {
+            tell(&failure, as_json);
+            return failure.kind.into();
         }
-        Ok(answer.exit)
+    };
+    let exit = match Stream::stdout().write_all(answer.text.as_bytes()) {
+        Ok(()) => answer.exit,
+        Err(error) => unprinted(answer.tells, answer.exit, &error, as_json),
+    };
+    if !as_json {
+        for warning in &answer.warnings {
+            warn(warning);
+        }
+    }
+    exit
+}
+
+/// What a call exits with whose answer could not be printed; it says so.
+fn unprinted(tells: Tells, exit: Exit, error: &io::Error, as_json: bool) -> Exit {
+    let is_unread = error.kind() == io::ErrorKind::BrokenPipe;
+    match tells {
+        // A reader that has seen enough, as in `status | head`, is no failure.
+        Tells::State | Tells::Change if is_unread => exit,
+        Tells::State => finish(Err(unwritable(error)), as_json),
+        Tells::Change => {
+            let message = format!("it is done, but the answer could not be printed: {error}");
+            if as_json {
+                tell(&Failure::new(Kind::Io, message), true);
+            } else {
+                warn(&message);
+            }
+            exit
+        }
+        Tells::New(made) => {
+            let message = format!("{made} was made, but its id could not be printed: {error}");
+            finish(Err(Failure::new(Kind::Io, message)), as_json)
+        }
+    }
+}
+
+fn tell(failure: &Failure, as_json: bool) {
+    complain(&if as_json {
+        json::failure(failure)
+    } else {
+        in_words(failure)
     });
-    ended.unwrap_or_else(|failure| {
-        complain(&if as_json {
-            json::failure(&failure)
-        } else {
-            in_words(&failure)
-        });
-        failure.kind.into()
-    })
 }
 
 /// Tells of something that went wrong and does not stop the call.
@@ -179,43 +236,38 @@ pub fn announce_wait(lock: &Path) {
     }
 }
 
-/// A reader that has seen enough, as in `status | head`, is no failure.
-fn print(text: &str) -> Result<(), Failure> {
-    say(text.as_bytes()).map(|_| ())
-}
-
 /// Says a part of the answer while the call goes on; false if nobody reads it any more.
 pub fn say(text: &[u8]) -> Result<bool, Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text).and_then(|()| out.flush()) {
+    match Stream::stdout().write_all(text) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(Failure::io("write to standard output", &error)),
+        Err(error) => Err(unwritable(&error)),
     }
 }
 
 /// Whether the reader of standard output, a pipe, has gone; a call that has nothing to say for long would not notice.
 pub fn nobody_reads() -> bool {
-    let out = io::stdout();
-    let mut fds = [PollFd::new(&out, PollFlags::empty())];
-    let at_once = rustix::event::Timespec::default();
-    rustix::event::poll(&mut fds, Some(&at_once)).is_ok()
-        && fds[0].revents().contains(PollFlags::ERR)
+    Stream::stdout().has_no_reader()
 }
 
 /// Gives standard output to `write`, for an answer that is too large to be held. Where `write` fails a part of it may
 /// be out already.
 pub fn stream(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
-    let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::io("write to standard output", &error))
-        }
+    let mut out = io::BufWriter::with_capacity(1 << 16, Stream::stdout());
+    let written = write(&mut out).and_then(|()| out.flush());
+    // What is left after a failure is not tried again when it is dropped.
+    let _ = out.into_parts();
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritable(&error)),
         _ => Ok(()),
     }
 }
 
+fn unwritable(error: &io::Error) -> Failure {
+    Failure::io("write to standard output", error)
+}
+
 /// Where standard error cannot be written there is nobody left to tell.
 fn complain(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
+    let _ = Stream::stderr().write_all(text.as_bytes());
 }

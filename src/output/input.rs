@@ -25,7 +25,7 @@ pub fn listen(tell: impl Fn(Heard) -> bool + Clone + Send + 'static) -> Result<(
     let mut signals = Signals::new([SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH])
         .map_err(|error| Failure::io("wait for signals", &error))?;
     let tell_signal = tell.clone();
-    std::thread::spawn(move || {
+    aside(move || {
         for signal in signals.forever() {
             let heard = match signal {
                 SIGWINCH => Heard::Resized,
@@ -36,16 +36,24 @@ pub fn listen(tell: impl Fn(Heard) -> bool + Clone + Send + 'static) -> Result<(
                 return;
             }
         }
-    });
+    })?;
     if io::stdin().is_terminal() {
-        std::thread::spawn(move || {
+        aside(move || {
             for key in io::stdin().lock().bytes() {
                 match key {
                     Ok(key) if tell(Heard::Key(key)) => {}
                     _ => return,
                 }
             }
-        });
+        })?;
     }
     Ok(())
+}
+
+/// Does `work` in a thread of its own. That there is none to be had is a failure like others.
+pub fn aside(work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    std::thread::Builder::new()
+        .spawn(work)
+        .map(|_| ())
+        .map_err(|error| Failure::io("start a thread", &error))
 }

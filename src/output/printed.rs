@@ -30,8 +30,8 @@ impl Printed {
         self.visible(&bytes)
     }
 
-    /// What is left at the end.
-    pub fn rest(mut self) -> Vec<u8> {
+    /// What was held back, at the end or in front of a gap.
+    pub fn rest(&mut self) -> Vec<u8> {
         let bytes = std::mem::take(&mut self.held_back);
         self.visible(&bytes)
     }

@@ -11,6 +11,7 @@ use std::io::{self, IsTerminal, Write};
 use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
 use super::layout::{front, width};
+use super::stream::Stream;
 use super::{Failure, Terminal};
 
 /// The alternate screen, without a cursor.
@@ -170,9 +171,8 @@ fn restore(before: Option<&Termios>) {
 }
 
 fn put(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
+    Stream::stdout()
+        .write_all(text.as_bytes())
         .map_err(|error| Failure::io("write to the terminal", &error))
 }
 

@@ -9,12 +9,15 @@
 //! | `start` | a command that runs only when all is written down |
 //! | `guardian` | who kills the command when its supervisor is killed |
 //! | `supervise`, `clock` | from a command's start to its end, and how long that may take |
+//! | `chore`, `kept` | what is done meanwhile; the output that is kept of a command, within a bound |
 //! | `terminate` | ending what somebody else started |
 
+mod chore;
 mod clock;
 mod group;
 mod guardian;
 mod identity;
+mod kept;
 mod signals;
 mod start;
 mod stops;
@@ -24,8 +27,10 @@ mod terminate;
 
 use std::ffi::{OsStr, OsString};
 
+pub use chore::Chore;
 pub use guardian::Guardian;
 pub use identity::{host_name, identify, is_this_boot, liveness};
+pub use kept::{Found, Keeper, Kept, Log, Replace};
 pub use signals::{Signals, die_of};
 pub use start::Waiting;
 pub use supervise::{Ended, Supervisor};

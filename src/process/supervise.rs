@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, waitid};
 
+use super::chore::Chore;
 use super::clock::Clock;
 use super::group;
 use super::guardian::Guardian;
@@ -78,7 +79,12 @@ impl<'a> Supervisor<'a> {
     ///
     /// # Errors
     /// What the system says.
-    pub fn wait(&mut self, signals: &mut Signals, timeout: Option<Duration>) -> io::Result<Ended> {
+    pub fn wait(
+        &mut self,
+        signals: &mut Signals,
+        timeout: Option<Duration>,
+        chore: &mut Option<&mut dyn Chore>,
+    ) -> io::Result<Ended> {
         self.clock = Clock::ask_after(timeout);
         loop {
             for signal in signals.take() {
@@ -101,12 +107,12 @@ impl<'a> Supervisor<'a> {
             {
                 return Ok(self.ended(exit));
             }
-            self.sleep(signals, seen.is_some())?;
+            self.sleep(signals, chore, seen.is_some())?;
         }
     }
 
     /// Ends what the command, which has ended, left behind in its group: asks it to, and kills it after the grace.
-    pub fn clear(&mut self, signals: &mut Signals) {
+    pub fn clear(&mut self, signals: &mut Signals, chore: &mut Option<&mut dyn Chore>) {
         group::signal(self.command, Signal::TERM);
         self.clock = Clock::kill_after(self.grace);
         while self.clock != Clock::Killed && !group::is_gone(self.command) {
@@ -114,7 +120,7 @@ impl<'a> Supervisor<'a> {
                 self.hear(signal);
             }
             self.keep_time();
-            if self.sleep(signals, true).is_err() {
+            if self.sleep(signals, chore, true).is_err() {
                 break;
             }
         }
@@ -169,13 +175,21 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    fn sleep(&mut self, signals: &Signals, has_exited: bool) -> io::Result<()> {
+    fn sleep(
+        &mut self,
+        signals: &Signals,
+        chore: &mut Option<&mut dyn Chore>,
+        has_exited: bool,
+    ) -> io::Result<()> {
         let left = self.clock.left();
         let look = has_exited.then_some(LOOK);
         let timeouts = [left, look, self.stops.next_look()];
         let timeout = timeouts.into_iter().flatten().min();
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         let mut fds = vec![PollFd::new(signals, PollFlags::IN)];
+        let chore_fd = chore.as_ref().map(|chore| chore.fd());
+        let has_chore = chore_fd.is_some();
+        fds.extend(chore_fd.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         fds.extend(
             self.guardian
                 .iter()
@@ -185,8 +199,15 @@ impl<'a> Supervisor<'a> {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
         }
-        if fds.get(1).is_some_and(|fd| !fd.revents().is_empty()) {
+        let told = |at: usize| fds.get(at).is_some_and(|fd| !fd.revents().is_empty());
+        let guardian_is_gone = told(1 + usize::from(has_chore));
+        let is_due = has_chore && told(1);
+        drop(fds);
+        if guardian_is_gone {
             self.replace_guardian();
+        }
+        if let Some(chore) = chore.as_mut().filter(|_| is_due) {
+            chore.go_on();
         }
         Ok(())
     }

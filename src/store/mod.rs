@@ -69,6 +69,9 @@ pub struct TaskView {
     pub agents: Vec<Agent>,
 }
 
+/// Fills a new file.
+pub type Fill<'a> = &'a mut dyn FnMut(&mut File) -> std::io::Result<()>;
+
 /// A registry for headless agents. Every method is one whole operation: it is done, or it changed nothing.
 ///
 /// # Errors
@@ -97,6 +100,9 @@ pub trait Store {
 
     /// A file, made if it is not there, that what an agent's command prints is appended to.
     fn output(&self, task: &TaskId, agent: &AgentId) -> Result<File>;
+
+    /// Puts a new file that `fill` fills in the place of what [`Self::output`] gave, at once, and gives it opened alike.
+    fn replace_output(&self, task: &TaskId, agent: &AgentId, fill: Fill<'_>) -> Result<File>;
 
     /// Records what an agent says of its state. `files_changed` is evidence, counted before.
     fn update(

@@ -74,15 +74,21 @@ pub fn start(args: &RunArgs, context: &Context) -> Result<Answer, NotRun> {
     if !answer.is_empty() {
         return Err(refusal(&answer));
     }
-    let wanted = AgentsWanted::These(std::slice::from_ref(&job.agent.id));
-    if let Some(now) = store.view(&job.agent.task, wanted)?.agents.pop() {
-        job.agent = now;
-    }
-    Ok(if context.json() {
+    let answer = if context.json() {
+        let wanted = AgentsWanted::These(std::slice::from_ref(&job.agent.id));
+        // The command runs, so its agent's id is told whatever keeps anybody from looking at the agent now.
+        if let Some(now) = store
+            .view(&job.agent.task, wanted)
+            .ok()
+            .and_then(|mut view| view.agents.pop())
+        {
+            job.agent = now;
+        }
         Answer::text(crate::commands::agent_document(store, &job.agent))
     } else {
         Answer::lines([&job.agent.id])
-    })
+    };
+    Ok(answer.of_new("agent", &job.agent.id))
 }
 
 /// Starts the supervisor and waits for its answer; none means that the command runs.
@@ -196,7 +202,10 @@ fn carry_out(words: &[OsString]) -> Result<Option<Failure>, NotRun> {
         grace: orders.grace,
         require_report: orders.require_report,
     };
-    let conclusion = job.carry_out(&mut signals, Streams::NoInput, || answer(""))?;
+    let output = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3)
+        .map_err(|errno| failed(errno.into()))?;
+    let streams = Streams::Kept(File::from(output));
+    let conclusion = job.carry_out(&mut signals, streams, || answer(""))?;
     Ok(conclusion.unrecorded)
 }
 

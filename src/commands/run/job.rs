@@ -12,8 +12,8 @@ use agentreg::model::{Agent, Kind, Rejection, Running};
 use agentreg::process::{self, Ended, Guardian, Signals, Supervisor, Waiting};
 use agentreg::store::{AgentsWanted, Lease, Store};
 
+use super::output::Output;
 use super::record;
-use super::tee::Tee;
 use crate::output::{Exit, Failure};
 
 /// A command that is to be run for an agent that is registered.
@@ -34,8 +34,8 @@ pub enum Streams {
     Inherited,
     /// The output is kept in this file too.
     Tee(File),
-    /// The input is empty, the output this process's.
-    NoInput,
+    /// The input is empty, the output is kept in this file, which is this process's too.
+    Kept(File),
 }
 
 /// How it went.
@@ -44,7 +44,7 @@ pub struct Conclusion {
     /// Why the end could not be recorded.
     pub unrecorded: Option<Failure>,
     /// What a person should know.
-    pub warning: Option<String>,
+    pub warnings: Vec<String>,
 }
 
 /// Why the command did not run, and what to exit with.
@@ -64,7 +64,7 @@ impl Job<'_> {
     ) -> Result<Conclusion, NotRun> {
         // What is shown by this process, or has no input, can do without the terminal.
         let is_inherited = matches!(streams, Streams::Inherited);
-        let (mut supervisor, waiting, tee, input) = match self.prepare(streams) {
+        let (mut supervisor, waiting, mut kept, input) = match self.prepare(streams) {
             Ok(prepared) => prepared,
             Err(failure) => return Err(self.give_up(failure)),
         };
@@ -77,7 +77,7 @@ impl Job<'_> {
             return Err(self.not_executed(&error));
         }
         started();
-        let ended = match supervisor.wait(signals, self.timeout) {
+        let ended = match supervisor.wait(signals, self.timeout, &mut kept.chore()) {
             Ok(ended) => ended,
             Err(error) => {
                 let failure = Failure::io("wait for the command", &error);
@@ -88,23 +88,21 @@ impl Job<'_> {
         let recorded = record::record(self.store, &self.agent, &end, signals);
         if recorded.as_ref().is_ok_and(|done| done.terminated) {
             // Whoever terminated it may have been killed before all were gone.
-            supervisor.clear(signals);
+            supervisor.clear(signals, &mut kept.chore());
         }
         supervisor.dismiss();
-        if let Some(tee) = tee {
-            tee.finish();
-        }
-        Ok(match recorded {
-            Ok(done) => Conclusion {
-                ended,
-                unrecorded: None,
-                warning: done.warning,
-            },
-            Err(failure) => Conclusion {
-                ended,
-                unrecorded: Some(failure),
-                warning: None,
-            },
+        let mut warnings = kept.finish(signals, ended.timed_out.then_some(self.grace));
+        let unrecorded = match recorded {
+            Ok(done) => {
+                warnings.extend(done.warning);
+                None
+            }
+            Err(failure) => Some(failure),
+        };
+        Ok(Conclusion {
+            ended,
+            unrecorded,
+            warnings,
         })
     }
 
@@ -113,19 +111,25 @@ impl Job<'_> {
     fn prepare(
         &self,
         streams: Streams,
-    ) -> Result<(Supervisor<'_>, Waiting, Option<Tee>, Option<File>), Failure> {
+    ) -> Result<(Supervisor<'_>, Waiting, Output<'_>, Option<File>), Failure> {
         let failed = |error| Failure::io("start the command", &error);
         let guardian = Guardian::start(self.lease.as_fd()).map_err(failed)?;
-        let (stdout, stderr, tee, input) = match streams {
-            Streams::Inherited => (Stdio::inherit(), Stdio::inherit(), None, None),
-            Streams::NoInput => {
+        let kept = |file, shows| Output::kept(self.store, &self.agent, file, shows);
+        let (output, ends, input) = match streams {
+            Streams::Inherited => (Output::Unseen, None, None),
+            Streams::Kept(file) => {
+                let (output, ends) = kept(file, false)?;
                 let input = File::open("/dev/null").map_err(failed)?;
-                (Stdio::inherit(), Stdio::inherit(), None, Some(input))
+                (output, ends, Some(input))
             }
             Streams::Tee(file) => {
-                let (tee, stdout, stderr) = Tee::start(file).map_err(failed)?;
-                (stdout, stderr, Some(tee), None)
+                let (output, ends) = kept(file, true)?;
+                (output, ends, None)
             }
+        };
+        let (stdout, stderr) = match ends {
+            Some([stdout, stderr]) => (stdout.into(), stderr.into()),
+            None => (Stdio::inherit(), Stdio::inherit()),
         };
         let variables = [
             ("AGENTREG_HOME", self.home.as_os_str()),
@@ -137,7 +141,7 @@ impl Job<'_> {
         let supervisor = Supervisor::watch(self.lease.as_fd(), guardian, waiting.pid, self.grace)
             .map_err(failed)?;
         self.is_wanted()?;
-        Ok((supervisor, waiting, tee, input))
+        Ok((supervisor, waiting, output, input))
     }
 
     /// Whoever terminated the agent before its command stood in the lease could not signal that.
@@ -168,8 +172,9 @@ impl Job<'_> {
             io::ErrorKind::NotFound => Exit::CommandNotFound,
             _ => Exit::NotExecutable,
         } as u8;
-        let name = self.words.first().map(|word| word.to_string_lossy());
-        let failure = Failure::io(format_args!("run {}", name.unwrap_or_default()), error);
+        // It is recorded why, and no more of the command than is kept of it anyway.
+        let name = super::kept(self.words, true).concat();
+        let failure = Failure::io(format_args!("run {name}"), error);
         self.ended_without(code, &failure.message);
         NotRun { code, failure }
     }

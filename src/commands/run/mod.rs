@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`job`] | one command, from its start to the record of its end |
 //! | [`record`] | what is recorded, and what if it cannot be |
+//! | [`output`] | what becomes of the command's output |
 //! | [`tee`] | output that is kept as well as shown |
 //! | [`detach`] | a supervisor in a session of its own |
 
 mod detach;
 mod job;
+mod output;
 mod record;
 mod tee;
 
@@ -16,7 +18,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use agentreg::model::rules::Registration;
-use agentreg::model::{Agent, AgentType, Kind, TaskId};
+use agentreg::model::{Agent, AgentType, Kind, TaskId, masked};
 use agentreg::process::{Signals, die_of};
 use agentreg::store::{Lease, Store};
 use rustix::process::Signal;
@@ -37,8 +39,8 @@ const MAX_COMMAND: usize = 4096;
 pub fn main(args: &RunArgs, context: &Context) -> u8 {
     let ran = if args.detach {
         detach::start(args, context).map(|answer| {
-            finish(Ok(answer), context.json());
-            Exit::Done.into()
+            // The command runs: what cannot be printed is no failure of its start.
+            finish(Ok(answer), context.json()).into()
         })
     } else {
         attached(args, context).map(|conclusion| end_like(&conclusion, context))
@@ -87,7 +89,7 @@ fn registered(
         None => type_of(&args.command)?,
     };
     let new = Registration {
-        command: Some(shown(&args.command)),
+        command: Some(kept(&args.command, args.hide_args)),
         ..registration(&agent_type, &args.options, &task)?
     };
     let store = context.store()?;
@@ -139,12 +141,16 @@ fn type_of(words: &[OsString]) -> Result<AgentType, Failure> {
     })
 }
 
-/// The command line as it is kept, cut where it gets long.
-fn shown(words: &[OsString]) -> Vec<String> {
+/// The command line as it is kept: without the values of its secrets, cut where it gets long.
+fn kept(words: &[OsString], hide_args: bool) -> Vec<String> {
+    let count = if hide_args { 1 } else { words.len() };
+    let words = words.iter().take(count);
+    let words: Vec<_> = words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
     let mut left = MAX_COMMAND;
     let mut shown = Vec::new();
-    for word in words {
-        let word = word.to_string_lossy();
+    for word in masked(&words) {
         if word.len() > left {
             let cut = word.char_indices().map(|(at, _)| at);
             let end = cut.take_while(|at| *at <= left).last().unwrap_or(0);
@@ -152,7 +158,7 @@ fn shown(words: &[OsString]) -> Vec<String> {
             break;
         }
         left -= word.len();
-        shown.push(word.into_owned());
+        shown.push(word);
     }
     shown
 }
@@ -166,7 +172,7 @@ fn end_like(conclusion: &Conclusion, context: &Context) -> u8 {
         // Who exits with 0 has said that it is on disk.
         code = code.map(|code| if code == 0 { Exit::Run as u8 } else { code });
     } else if !context.quiet() {
-        let warnings = conclusion.warning.clone();
+        let warnings = conclusion.warnings.clone();
         finish(Ok(Answer::nothing().warn_of(warnings)), context.json());
     }
     if ended.timed_out {
@@ -211,7 +217,7 @@ mod tests {
             "ä".repeat(9000).into(),
             "x".into(),
         ];
-        let shown = shown(&words);
+        let shown = kept(&words, false);
         assert_eq!(shown.len(), 3);
         assert!(shown[2].ends_with("ä…"));
         assert!(shown.concat().len() < MAX_COMMAND + 4);

@@ -13,7 +13,7 @@ use super::super::Outcome;
 use super::super::context::{Context, now};
 use super::{Page, wanted};
 use crate::cli::StatusArgs;
-use crate::output::{Answer, Failure, Heard, Screen, listen, nobody_reads, say};
+use crate::output::{Answer, Failure, Heard, Screen, aside, listen, nobody_reads, say};
 
 /// So often it is looked whether anybody still reads.
 const HEARTBEAT: Duration = Duration::from_millis(500);
@@ -110,7 +110,7 @@ impl Watch<'_> {
         let heard = wakes.clone();
         listen(move |what| heard.send(Wake::Heard(what)).is_ok())?;
         let mut screen = Screen::enter()?;
-        let looked = watch_changes(watcher, wakes);
+        let looked = watch_changes(watcher, wakes)?;
         let mut is_looked_for = true;
         loop {
             let terminal = Screen::within(self.context.terminal());
@@ -188,9 +188,12 @@ impl Pages {
 }
 
 /// Tells of changes, one at a time: the next only after a look.
-fn watch_changes(mut watcher: Box<dyn Watcher>, wakes: Sender<Wake>) -> Sender<()> {
+fn watch_changes(
+    mut watcher: Box<dyn Watcher>,
+    wakes: Sender<Wake>,
+) -> Result<Sender<()>, Failure> {
     let (looked, waits) = mpsc::channel();
-    std::thread::spawn(move || {
+    aside(move || {
         while waits.recv().is_ok() {
             let outcome = loop {
                 match watcher.wait(Duration::from_secs(3600)) {
@@ -203,6 +206,6 @@ fn watch_changes(mut watcher: Box<dyn Watcher>, wakes: Sender<Wake>) -> Sender<(
                 return;
             }
         }
-    });
-    looked
+    })?;
+    Ok(looked)
 }

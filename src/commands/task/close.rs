@@ -38,5 +38,5 @@ pub fn run(args: &CloseArgs, context: &Context) -> Outcome {
     }
     let warnings = stop::all(store, &doomed, stop::GRACE);
     let answer = answer.warn(done.warning.as_ref()).warn(unseen.as_ref());
-    Ok(answer.warn_of(warnings))
+    Ok(answer.of_change().warn_of(warnings))
 }

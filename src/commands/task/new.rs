@@ -23,6 +23,7 @@ pub fn run(args: &NewArgs, context: &Context) -> Outcome {
     } else {
         Answer::lines([&done.value.task.id])
     };
+    let answer = answer.of_new("task", &done.value.task.id);
     Ok(answer.warn(done.warning.as_ref()))
 }
 

@@ -16,13 +16,14 @@ pub fn run(args: &SetArgs, context: &Context) -> Outcome {
         );
     }
     let state = context.store()?.set_task(&task, &change)?;
-    Ok(if context.json() {
+    let answer = if context.json() {
         Answer::text(super::document(&state))
     } else if context.quiet() {
         Answer::nothing()
     } else {
         Answer::text(super::page(&state, context))
-    })
+    };
+    Ok(answer.of_change())
 }
 
 fn change(args: &SetArgs) -> Result<TaskChange, Failure> {

@@ -11,7 +11,7 @@ use super::dir::Access;
 use super::lock::{Lock, Mode};
 use super::task::{LEASES, OUTPUT, TaskGuard};
 use crate::model::{AgentId, Kind, Rejection, Running, TaskId};
-use crate::store::{Error, Lease, LeaseState, Result};
+use crate::store::{Error, Fill, Lease, LeaseState, Result};
 
 /// What a holder notes is far shorter.
 const MAX_NOTE: u64 = 4096;
@@ -62,4 +62,24 @@ fn read_note(line: &str) -> Option<Running> {
 pub(crate) fn output(store: &FileStore, task: &TaskId, agent: &AgentId) -> Result<File> {
     let task = FileStore::task_dir(&store.home()?, task)?;
     task.dir.need_dir(OUTPUT)?.create(&format!("{agent}.log"))
+}
+
+pub(crate) fn replace_output(
+    store: &FileStore,
+    task: &TaskId,
+    agent: &AgentId,
+    write: Fill<'_>,
+) -> Result<File> {
+    let task = FileStore::task_dir(&store.home()?, task)?;
+    let dir = task.dir.need_dir(OUTPUT)?;
+    let (name, new) = (format!("{agent}.log"), format!(".{agent}.log"));
+    // What a killed one left.
+    dir.remove_file(&new)?;
+    let mut file = dir.create(&new)?;
+    if let Err(error) = write(&mut file) {
+        dir.remove_file(&new)?;
+        return Err(Error::io("write to", dir.at(&new), error));
+    }
+    dir.rename(&new, &dir, &name)?;
+    Ok(file)
 }

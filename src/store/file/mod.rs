@@ -72,7 +72,7 @@ use self::home::Home;
 use self::lock::Patience;
 use self::task::{TaskDir, TaskGuard};
 use super::{
-    AgentsWanted, Check, Done, Error, EventQuery, FindingQuery, Import, Lease, LeaseState,
+    AgentsWanted, Check, Done, Error, EventQuery, Fill, FindingQuery, Import, Lease, LeaseState,
     NewReports, Pace, ReportQuery, Result, Scope, Store, TaskView, Watched, Watcher,
 };
 use crate::model::rules::{Registration, Update};
@@ -223,6 +223,10 @@ impl Store for FileStore {
 
     fn output(&self, task: &TaskId, agent: &AgentId) -> Result<File> {
         lease::output(self, task, agent)
+    }
+
+    fn replace_output(&self, task: &TaskId, agent: &AgentId, fill: Fill<'_>) -> Result<File> {
+        lease::replace_output(self, task, agent, fill)
     }
 
     fn update(

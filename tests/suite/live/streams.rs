@@ -31,13 +31,21 @@ fn a_pipe_through_run_carries_every_byte() {
 #[test]
 fn a_reader_that_has_seen_enough_ends_the_command() {
     let world = World::new();
-    for (id, tee) in [("a", ""), ("b", "--tee")] {
-        let script =
-            format!("agentreg run {tee} --id {id} -- yes | head -n 1; echo ${{PIPESTATUS[0]}}");
-        let ran = world.shell(&script).output().unwrap();
-        assert_eq!(String::from_utf8_lossy(&ran.stdout), "y\n141\n");
-        assert_eq!(world.end(id).1["signal"], 13);
-    }
+    let script = "agentreg run --id a -- yes | head -n 1; echo ${PIPESTATUS[0]}";
+    let ran = world.shell(script).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), "y\n141\n");
+    assert_eq!(world.end("a").1["signal"], 13);
+}
+
+#[test]
+fn a_reader_that_goes_away_from_what_is_kept_too_costs_the_copy_and_not_the_command() {
+    let world = World::new();
+    let script = "agentreg run --tee --id b -- seq 1 100000 | head -n 1; echo ${PIPESTATUS[0]}";
+    let ran = world.shell(script).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), "1\n0\n");
+    assert_eq!(world.end("b").0, "completed");
+    let kept = std::fs::read_to_string(world.env.task_dir("T").join("output/b.log")).unwrap();
+    assert_eq!(kept.lines().count(), 100_000);
 }
 
 #[test]

@@ -7,12 +7,14 @@ mod medium;
 mod part;
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use self::medium::Medium;
 use self::part::{COUNTER, LOCK, Part};
@@ -80,13 +82,36 @@ pub fn play(words: &[OsString]) -> u8 {
             0
         }
         Err(error) => {
-            say(&format!("{FAILED}{error}"));
+            let what = if is_want(&error) { UNABLE } else { FAILED };
+            say(&format!("{what}{error}"));
             1
         }
     }
 }
 
+/// Said before what a lock call, or what was to show that it works, has failed with.
 const FAILED: &str = "failed: ";
+/// Said before what kept a process from trying, which tells nothing of locks.
+const UNABLE: &str = "unable: ";
+
+/// Whether the machine lacks something that has nothing to do with locks.
+fn is_want(error: &Error) -> bool {
+    let Error::Io { source, .. } = error else {
+        return false;
+    };
+    let wants = [
+        Errno::AGAIN,
+        Errno::NOMEM,
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOSPC,
+        Errno::DQUOT,
+        Errno::FBIG,
+    ];
+    wants
+        .iter()
+        .any(|want| source.raw_os_error() == Some(want.raw_os_error()))
+}
 
 struct Proof<'a> {
     scratch: &'a Dir,
@@ -128,7 +153,7 @@ impl Proof<'_> {
         }
         let mut counted = 0;
         for player in &mut players {
-            match player.line(self.deadline) {
+            match player.line(self.deadline)? {
                 Ok(line) => counted += line.parse::<u64>().unwrap_or(0),
                 Err(what) => return Ok(Err(what)),
             }
@@ -138,20 +163,20 @@ impl Proof<'_> {
 
     fn hold(&self) -> Result<std::result::Result<(), String>> {
         let mut holder = self.start(Part::Hold)?;
-        if let Err(what) = holder.line(self.deadline) {
+        if let Err(what) = holder.line(self.deadline)? {
             return Ok(Err(what));
         }
-        match self.start(Part::Try)?.line(self.deadline).as_deref() {
-            Ok("taken") => {}
+        match self.start(Part::Try)?.line(self.deadline)? {
+            Ok(said) if said == "taken" => {}
             Ok(_) => {
                 return Ok(Err(
                     "a lock was taken while another process held it".to_owned()
                 ));
             }
-            Err(what) => return Ok(Err(what.to_owned())),
+            Err(what) => return Ok(Err(what)),
         }
         drop(holder);
-        let freed = self.start(Part::Take)?.line(self.deadline);
+        let freed = self.start(Part::Take)?.line(self.deadline)?;
         Ok(match freed {
             Ok(_) => Ok(()),
             Err(what) => Err(format!(
@@ -172,44 +197,77 @@ impl Proof<'_> {
         let mut child = command
             .spawn()
             .map_err(|error| Error::io("start", program, error))?;
-        let (sender, lines) = mpsc::channel();
-        if let Some(out) = child.stdout.take() {
-            std::thread::spawn(move || {
-                for line in BufReader::new(out).lines().map_while(std::io::Result::ok) {
-                    if sender.send(line).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        Ok(Player { child, lines })
+        let out = child.stdout.take();
+        Ok(Player {
+            child,
+            out,
+            said: Vec::new(),
+        })
     }
 }
 
 /// A process that plays a part; killed when it is not needed any more.
 struct Player {
     child: Child,
-    lines: Receiver<String>,
+    out: Option<ChildStdout>,
+    /// What it said and nobody has asked for yet.
+    said: Vec<u8>,
 }
 
 impl Player {
-    /// What it says next, or what is wrong.
-    fn line(&mut self, deadline: Instant) -> std::result::Result<String, String> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match self.lines.recv_timeout(left) {
-            Ok(line) => match line.strip_prefix(FAILED) {
-                Some(error) => Err(error.to_owned()),
-                None => Ok(line),
-            },
-            Err(mpsc::RecvTimeoutError::Timeout) => Err(format!(
-                "a lock call did not return within {} s",
-                LIMIT.as_secs()
-            )),
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                Err("a process that was to take a lock ended without a word".to_owned())
+    /// What it says next, or what is wrong with locks.
+    fn line(&mut self, deadline: Instant) -> Result<std::result::Result<String, String>> {
+        loop {
+            if let Some(end) = self.said.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.said.drain(..=end).collect();
+                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+                return match (line.strip_prefix(FAILED), line.strip_prefix(UNABLE)) {
+                    (Some(error), _) => Ok(Err(error.to_owned())),
+                    (_, Some(error)) => Err(unable(error)),
+                    (None, None) => Ok(Ok(line)),
+                };
+            }
+            match self.hear(deadline) {
+                Ok(true) => {}
+                Ok(false) => {
+                    let limit = LIMIT.as_secs();
+                    return Ok(Err(format!("a lock call did not return within {limit} s")));
+                }
+                Err(error) => return Err(unable(&error.to_string())),
             }
         }
     }
+
+    /// Waits for it to say more; false when the time is over.
+    fn hear(&mut self, deadline: Instant) -> std::io::Result<bool> {
+        let ended = || std::io::Error::other("it ended without a word");
+        let out = self.out.as_mut().ok_or_else(ended)?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).map_err(std::io::Error::other)?;
+        let mut fds = [PollFd::new(out, PollFlags::IN)];
+        match poll(&mut fds, Some(&left)) {
+            Ok(0) => return Ok(false),
+            Err(Errno::INTR) => return Ok(true),
+            Ok(_) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let mut bytes = [0; 512];
+        match out.read(&mut bytes) {
+            Ok(0) => Err(ended()),
+            Ok(read) => {
+                self.said.extend(bytes.get(..read).unwrap_or_default());
+                Ok(true)
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The proof could not be made.
+fn unable(what: &str) -> Error {
+    let cause = std::io::Error::other(what);
+    Error::io("prove locks with", "a process of its own", cause)
 }
 
 impl Drop for Player {
