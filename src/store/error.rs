@@ -2,9 +2,12 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::io::Errno;
+
+use super::Problem;
 use crate::model::{Kind, NEWEST_SCHEMA, Rejection};
 
 /// Why an operation failed.
@@ -90,6 +93,30 @@ impl Error {
         }
     }
 
+    /// What is wrong with one task, so that others can go on without it; else the error, which stops them all.
+    ///
+    /// # Errors
+    /// This very error if it is not of what one task has on disk.
+    pub fn of_one_task(self) -> Result<Problem, Self> {
+        let problem = |path: &Path, what| Problem {
+            path: path.display().to_string(),
+            what,
+        };
+        match &self {
+            Self::Damaged { path, detail } => Ok(problem(path, detail.clone())),
+            Self::NewerSchema { path, found } => Ok(problem(
+                path,
+                format!("it was written by a newer agentreg (schema {found}, this one reads {NEWEST_SCHEMA})"),
+            )),
+            Self::Io {
+                action,
+                path,
+                source,
+            } if !is_lack(source) => Ok(problem(path, format!("cannot {action} it: {source}"))),
+            _ => Err(self),
+        }
+    }
+
     /// What kind of failure it is.
     pub fn kind(&self) -> Kind {
         match self {
@@ -136,6 +163,12 @@ impl Error {
             Self::Damaged { .. } | Self::NewerSchema { .. } | Self::Home { .. } => false,
         }
     }
+}
+
+/// Whether the process, or the machine, has run out of something, which any other file would meet as well.
+fn is_lack(error: &io::Error) -> bool {
+    let lacks = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+    lacks.iter().any(|lack| error.raw_os_error() == Some(lack.raw_os_error()))
 }
 
 fn seconds(waited: Duration) -> impl fmt::Display {

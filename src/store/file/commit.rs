@@ -20,11 +20,13 @@
 use std::fs::File;
 use std::path::PathBuf;
 
+use super::FileStore;
 use super::dir::{Access, Dir};
 use super::home::Home;
 use super::jsonl::{Strictness, Tail, rewrite_last, sync_data};
 use super::line::{Commit, decode_checked, encode_checked};
 use super::lock::{Lock, Patience};
+use super::moment::{Moment, Unapplied};
 use super::rotate;
 use super::task::{TaskDir, TaskGuard};
 use crate::model::{Agent, AgentId, Change, Counts, Task, TaskId, TaskStatus, Timestamp, Totals};
@@ -107,6 +109,21 @@ impl TaskGuard {
             _lock: lock,
         }))
     }
+}
+
+/// Applies what a killed call left of a change to a task, if its lock is free; whether there was such a change.
+pub(crate) fn finish(store: &FileStore, task: &TaskId) -> Result<bool> {
+    let home = store.home()?;
+    let dir = FileStore::task_dir(&home, task)?;
+    let is_finished = Moment::of(&home, &dir, Unapplied::LaidOver)?.unapplied.is_none();
+    if is_finished {
+        return Ok(false);
+    }
+    let Some(mut guard) = dir.try_lock()? else {
+        return Ok(false);
+    };
+    guard.recover(&home)?;
+    Ok(true)
 }
 
 /// Step 1: the last line is applied, and so that it stays the only one that may not be, what it left unsynced is synced.

@@ -127,6 +127,15 @@ impl Commit {
         }
     }
 
+    /// What the hot path reads of it.
+    pub(crate) fn head(&self) -> CommitHead {
+        CommitHead {
+            rev: self.rev,
+            task: self.task.clone(),
+            built: self.built.clone(),
+        }
+    }
+
     /// It as `events` lists it.
     pub(crate) fn event(self) -> Event {
         Event {

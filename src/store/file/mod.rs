@@ -9,7 +9,8 @@
 //! | `commit`, `rotate` | the protocol: one journal line commits a change to both |
 //! | `agents`, `tasks`, `findings`, `import` | the operations that write |
 //! | `lease` | what an agent's supervisor holds |
-//! | `read`, `ended`, `events`, `find` | the operations that only read |
+//! | `rev` | the rule that tells whether a change is applied |
+//! | `read`, `moment`, `overview`, `ended`, `events`, `find` | the operations that only read |
 //! | `watch`, `follow`, `changed` | waiting for a change, reading on where something changed |
 //! | `check`, `proof` | `doctor`, and that locks hold |
 //!
@@ -49,8 +50,11 @@ mod jsonl;
 mod lease;
 mod line;
 mod lock;
+mod moment;
+mod overview;
 mod proof;
 mod read;
+mod rev;
 mod rotate;
 mod task;
 mod tasks;
@@ -67,10 +71,11 @@ use std::time::{Duration, Instant};
 use self::dir::Access;
 use self::home::Home;
 use self::lock::Patience;
+use self::moment::Unapplied;
 use self::task::{TaskDir, TaskGuard};
 use super::{
     AgentsWanted, Check, Done, Error, EventQuery, FindingQuery, Import, Lease, LeaseState,
-    NewReports, Pace, ReportQuery, Result, Scope, Store, TaskView, Watched, Watcher,
+    NewReports, Overview, Pace, ReportQuery, Result, Scope, Store, TaskView, Watched, Watcher,
 };
 use crate::model::rules::{Registration, Update};
 use crate::model::{
@@ -256,16 +261,20 @@ impl Store for FileStore {
         read::totals(self)
     }
 
-    fn tasks(&self, scope: Scope) -> Result<(Totals, Vec<TaskState>)> {
-        read::tasks(self, scope)
+    fn overview(&self, scope: Scope) -> Result<Overview> {
+        overview::overview(self, scope)
     }
 
     fn view(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView> {
-        read::view(self, task, wanted)
+        read::view(self, task, wanted, Unapplied::LaidOver)
     }
 
-    fn peek(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView> {
-        read::peek(self, task, wanted)
+    fn applied(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView> {
+        read::view(self, task, wanted, Unapplied::LeftOut)
+    }
+
+    fn finish(&self, task: &TaskId) -> Result<bool> {
+        commit::finish(self, task)
     }
 
     fn reports(&self, task: &TaskId, query: &ReportQuery) -> Result<Vec<Report>> {

@@ -1,14 +1,16 @@
 //! A task's directory, the local registry: found, locked, read and appended to.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 
 use super::dir::{Access, Dir};
 use super::document;
 use super::home::{CLOSED, Home, LOCK, REGISTRY, TASKS};
-use super::jsonl::{Backward, Strictness, Tail, rewrite_last, sync_data};
+use super::jsonl::{Backward, Sought, Strictness, Tail, last_that, rewrite_last, sync_data};
 use super::line::{
     AgentLine, FindingLine, Mark, MarkHead, decode, decode_mark, encode, encode_checked,
 };
@@ -18,6 +20,7 @@ use crate::store::{Error, Result};
 
 pub(crate) const JOURNAL: &str = "journal.jsonl";
 pub(crate) const FINDINGS: &str = "findings.jsonl";
+pub(crate) const AGENTS: &str = "agents";
 pub(crate) const ACTIVE: &str = "agents/active";
 pub(crate) const ENDED: &str = "agents/ended";
 pub(crate) const LEASES: &str = "leases";
@@ -58,6 +61,11 @@ impl Folder {
     }
 }
 
+/// Where a log is looked for, in this order. Who looks without the lock may look into `active` just after the log left and
+/// into `ended` just before it came: or, where a redo puts it back, the other way round.
+pub(crate) const LOOKED_INTO: [Folder; 4] =
+    [Folder::Active, Folder::Ended, Folder::Active, Folder::Ended];
+
 /// An agent's open log and its end.
 #[derive(Debug)]
 pub(crate) struct AgentLog {
@@ -78,17 +86,37 @@ pub(crate) fn agent_of_log(name: &str) -> Option<AgentId> {
     name.strip_suffix(".jsonl")?.parse().ok()
 }
 
-impl AgentLog {
-    /// The agent that a log in this folder is of, as its last line has it; none if there is no such log.
-    pub(crate) fn read_last(folder: &Dir, name: &str) -> Result<Option<Agent>> {
-        let Some(file) = folder.file(name, Access::Read)? else {
-            return Ok(None);
-        };
+/// An agent's log as it was at a rev.
+#[derive(Debug)]
+pub(crate) enum LogAt {
+    /// Its last line by then.
+    Line(AgentLine),
+    /// Its first line is later: the agent was not registered yet.
+    NotYet,
+    /// It has no good line: the agent is just being registered, or a call that was to register it was killed, or it is
+    /// damaged, and this tells where.
+    NoLine(Error),
+}
+
+impl LogAt {
+    /// The log `name` in a folder; none if there is no such log.
+    pub(crate) fn read(folder: &Dir, name: &str, rev: u64) -> Result<Option<Self>> {
         let path = folder.at(name);
-        match Tail::<AgentLine>::read(&file, &path, Strictness::Log, decode)?.last {
-            Some(line) => Ok(Some(line.agent)),
-            None => Err(unreadable(path)),
-        }
+        let read = folder.file(name, Access::Read).and_then(|file| match file {
+            Some(file) => last_that(&file, &path, decode::<AgentLine>, |line| {
+                line.rev.unwrap_or(0) <= rev
+            })
+            .map(Some),
+            None => Ok(None),
+        });
+        Ok(Some(match read {
+            Ok(None) => return Ok(None),
+            Ok(Some(Sought::Found(line))) => Self::Line(line),
+            Ok(Some(Sought::NoneOfThem)) => Self::NotYet,
+            Ok(Some(Sought::Nothing)) => Self::NoLine(unreadable(path)),
+            Err(error @ Error::Damaged { .. }) => Self::NoLine(error),
+            Err(error) => return Err(error),
+        }))
     }
 }
 
@@ -136,6 +164,22 @@ impl TaskDir {
         self.last_line()
     }
 
+    /// The journal's last mark by `rev`, and the rev of its last mark of all.
+    pub(crate) fn mark_at(&self, rev: u64) -> Result<(Sought<Mark>, u64)> {
+        let file = self.dir.need_file(JOURNAL, Access::Read)?;
+        let newest = Cell::new(0);
+        let sought = last_that(
+            &file,
+            &self.dir.at(JOURNAL),
+            decode_mark::<Mark>,
+            |mark| {
+                newest.set(newest.get().max(mark.rev));
+                mark.rev <= rev
+            },
+        )?;
+        Ok((sought, newest.get()))
+    }
+
     fn last_line<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         let file = self.dir.need_file(JOURNAL, Access::Read)?;
         Ok(Tail::read(&file, &self.dir.at(JOURNAL), Strictness::Log, decode_mark)?.last)
@@ -156,8 +200,7 @@ impl TaskDir {
 
     /// Opens an agent's log, wherever it lies; `None` if there is no such agent.
     pub(crate) fn log(&self, agent: &AgentId, access: Access) -> Result<Option<AgentLog>> {
-        // A reader without the lock may look into `active` just after the log left and into `ended` just before it came.
-        for folder in [Folder::Active, Folder::Ended, Folder::Active, Folder::Ended] {
+        for folder in LOOKED_INTO {
             let name = format!("{}/{}", folder.path(), log_name(agent));
             if let Some(file) = self.dir.file(&name, access)? {
                 let path = self.dir.at(&name);
@@ -185,22 +228,31 @@ impl TaskDir {
         }
     }
 
-    /// Whether an agent's log has this line of its life, or later ones already.
-    pub(crate) fn has_recorded(&self, agent: &Agent) -> Result<bool> {
-        let log = self.log(&agent.id, Access::Read)?;
-        let last = log.and_then(|log| log.tail.last);
-        Ok(last.is_some_and(|line| line.agent.seq >= agent.seq))
-    }
-
-    /// Whether there is such an agent. Only under the task's lock: then its log is in one of the folders.
-    pub(crate) fn has_agent(&self, agent: &AgentId) -> Result<bool> {
-        for folder in [Folder::Active, Folder::Ended] {
+    /// Opens an agent's log for reading, wherever it lies; none if there is no such log.
+    pub(crate) fn open_log(&self, agent: &AgentId) -> Result<Option<(File, PathBuf)>> {
+        for folder in LOOKED_INTO {
             let name = format!("{}/{}", folder.path(), log_name(agent));
-            if self.dir.file(&name, Access::Read)?.is_some() {
-                return Ok(true);
+            if let Some(file) = self.dir.file(&name, Access::Read)? {
+                return Ok(Some((file, self.dir.at(&name))));
             }
         }
-        Ok(false)
+        Ok(None)
+    }
+
+    /// An agent's log as it was at a rev, wherever it lies; none if there is no such log.
+    pub(crate) fn log_at(&self, agent: &AgentId, rev: u64) -> Result<Option<LogAt>> {
+        for folder in LOOKED_INTO {
+            let name = format!("{}/{}", folder.path(), log_name(agent));
+            if let Some(log) = LogAt::read(&self.dir, &name, rev)? {
+                return Ok(Some(log));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether there is a log of such an agent.
+    pub(crate) fn has_agent(&self, agent: &AgentId) -> Result<bool> {
+        Ok(self.open_log(agent)?.is_some())
     }
 
     /// The ids of the agents in a folder, in no order.

@@ -14,7 +14,7 @@ use std::path::Path;
 use self::history::History;
 use self::survey::Survey;
 use super::FileStore;
-use super::find::task_ids;
+use super::overview::task_ids;
 use super::home::{Home, LOCK};
 use super::task::TaskDir;
 use crate::model::{TaskId, TaskStatus, Totals};

@@ -433,8 +433,5 @@ fn read_log(
 
 /// Counts in words.
 pub(super) fn words(counts: Counts) -> String {
-    format!(
-        "{} spawned, {} active, {} completed, {} failed, {} terminated",
-        counts.spawned, counts.active, counts.completed, counts.failed, counts.terminated
-    )
+    counts.to_string()
 }
