@@ -21,16 +21,6 @@ pub struct Counts {
     pub terminated: u64,
 }
 
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} spawned, {} active, {} completed, {} failed, {} terminated",
-            self.spawned, self.active, self.completed, self.failed, self.terminated
-        )
-    }
-}
-
 impl Counts {
     /// These counts with one agent more.
     #[must_use]
@@ -90,6 +80,16 @@ impl Counts {
             Status::Failed => &mut self.failed,
             Status::Terminated => &mut self.terminated,
         }
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} spawned, {} active, {} completed, {} failed, {} terminated",
+            self.spawned, self.active, self.completed, self.failed, self.terminated
+        )
     }
 }
 

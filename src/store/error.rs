@@ -71,6 +71,8 @@ pub struct Holder {
     pub pid: u32,
     /// Its command line, if the system tells.
     pub command: Option<String>,
+    /// Whether it is stopped: then it neither goes on nor ends by itself.
+    pub is_stopped: bool,
 }
 
 impl Error {
@@ -106,7 +108,9 @@ impl Error {
             Self::Damaged { path, detail } => Ok(problem(path, detail.clone())),
             Self::NewerSchema { path, found } => Ok(problem(
                 path,
-                format!("it was written by a newer agentreg (schema {found}, this one reads {NEWEST_SCHEMA})"),
+                format!(
+                    "it was written by a newer agentreg (schema {found}, this one reads {NEWEST_SCHEMA})"
+                ),
             )),
             Self::Io {
                 action,
@@ -133,6 +137,11 @@ impl Error {
         match self {
             Self::Rejected(rejection) => rejection.hint.clone(),
             Self::LockTimeout { holder, .. } => Some(match holder {
+                Some(holder) if holder.is_stopped => format!(
+                    "process {0} is stopped: let it go on (kill -CONT {0}), or end it (kill -KILL {0}): its lock goes \
+                     with it",
+                    holder.pid
+                ),
                 Some(holder) => format!(
                     "try again; if process {0} hangs, end it (kill {0}): its lock goes with it",
                     holder.pid
@@ -168,7 +177,9 @@ impl Error {
 /// Whether the process, or the machine, has run out of something, which any other file would meet as well.
 fn is_lack(error: &io::Error) -> bool {
     let lacks = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
-    lacks.iter().any(|lack| error.raw_os_error() == Some(lack.raw_os_error()))
+    lacks
+        .iter()
+        .any(|lack| error.raw_os_error() == Some(lack.raw_os_error()))
 }
 
 fn seconds(waited: Duration) -> impl fmt::Display {
@@ -178,10 +189,13 @@ fn seconds(waited: Duration) -> impl fmt::Display {
 fn held_by(holder: Option<&Holder>) -> String {
     match holder {
         None => String::new(),
-        Some(Holder { pid, command: None }) => format!("; process {pid} holds it"),
+        Some(Holder {
+            pid, command: None, ..
+        }) => format!("; process {pid} holds it"),
         Some(Holder {
             pid,
             command: Some(command),
+            ..
         }) => format!("; process {pid} holds it ({command})"),
     }
 }

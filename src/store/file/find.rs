@@ -51,7 +51,10 @@ impl<'a> OpenTasks<'a> {
             Kind::NotFound,
             format!("no open task has an agent {name:?}"),
         );
-        let hint = match (nearest(name, known.iter().map(AgentId::as_str)), self.unreadable.first()) {
+        let hint = match (
+            nearest(name, known.iter().map(AgentId::as_str)),
+            self.unreadable.first(),
+        ) {
             (Some(nearest), _) => format!("did you mean {nearest}?"),
             (None, Some(odd)) => format!(
                 "name its task with --task; passed over was {}: {}, see `agentreg doctor`",
@@ -83,7 +86,9 @@ pub(crate) fn task(store: &FileStore, name: &str) -> Result<TaskId> {
     let mut matching = task_ids(&home, Scope::All)?;
     matching.retain(|id| id.as_str().starts_with(name));
     match matching.len() {
-        1 if !name.is_empty() => matching.pop_first().ok_or_else(|| unknown_task(&home, name)),
+        1 if !name.is_empty() => matching
+            .pop_first()
+            .ok_or_else(|| unknown_task(&home, name)),
         0 | 1 => Err(unknown_task(&home, name)),
         _ => Err(ambiguous(
             "task",

@@ -1,10 +1,10 @@
 //! The moment that a reader shows of a task, found without a lock; why it is one stands in the docs of `read`.
 
-use super::home::{Home, JOURNAL as HOME_JOURNAL};
+use super::home::Home;
 use super::line::{Commit, CommitHead, Mark};
 use super::rev::{Standing, judge};
 use super::task::{JOURNAL, TaskDir};
-use crate::model::{Agent, TaskId};
+use crate::model::{Agent, Change, TaskId};
 use crate::store::{Error, Result};
 
 /// After so many looks in a row that found the same and make no sense, it is damage.
@@ -46,6 +46,7 @@ impl Moment {
     pub(crate) fn of(home: &Home, task: &TaskDir, unapplied: Unapplied) -> Result<Self> {
         let mut looks = Looks::default();
         loop {
+            let noted = (task.noted()?, home.noted()?);
             let own = task.last_mark()?;
             let own_rev = own.as_ref().map_or(0, |mark| mark.rev);
             let last = home.last_commit_head()?;
@@ -54,49 +55,71 @@ impl Moment {
                 looks.moved();
                 continue;
             }
-            let standing = last
-                .as_ref()
-                .map_or(Standing::Damage, |last| judge(&task.id, own_rev, last));
-            let moment = match (standing, own) {
-                (Standing::Applied, Some(mark)) => Self {
-                    mark,
-                    unapplied: None,
-                    is_to_count: false,
-                    revs,
-                },
-                (Standing::ToApply | Standing::Recount, own) => {
-                    // What was appended since may not be this task's any more.
-                    let Some(commit) = home.last_commit()?.filter(|c| Some(c.rev) == revs.1) else {
-                        looks.moved();
-                        continue;
-                    };
-                    match own.filter(|_| unapplied == Unapplied::LeftOut) {
-                        Some(mark) => Self {
-                            mark,
-                            unapplied: Some((commit, Unapplied::LeftOut)),
-                            is_to_count: false,
-                            revs,
-                        },
-                        None => Self {
-                            mark: commit.mark(),
-                            unapplied: Some((commit, Unapplied::LaidOver)),
-                            is_to_count: standing == Standing::Recount,
-                            revs,
-                        },
-                    }
+            let damage = match (judge(&task.id, own_rev, last.as_ref()), own) {
+                _ if revs.1 < Some(noted.1) => cut_off(home, revs.1, noted.1),
+                (Standing::Applied, Some(mark)) if own_rev >= noted.0 => {
+                    return Ok(Self {
+                        mark,
+                        unapplied: None,
+                        is_to_count: false,
+                        revs,
+                    });
                 }
-                (standing, own) => {
-                    if looks.are_enough(revs) {
-                        return Err(match own.filter(|_| standing == Standing::Damage) {
-                            Some(mark) => impossible(home, &task.id, mark.rev, last.as_ref()),
-                            None => empty(task),
-                        });
+                (standing @ (Standing::ToApply | Standing::Recount), own) => {
+                    // What was appended since may be another task's.
+                    match home.last_commit()?.filter(|last| Some(last.rev) == revs.1) {
+                        Some(commit) => {
+                            return Ok(Self::with(own, commit, standing, unapplied, revs));
+                        }
+                        None => looks.moved(),
                     }
                     continue;
                 }
+                (Standing::Applied, Some(_)) => Error::damaged(
+                    task.dir.at(JOURNAL),
+                    format!(
+                        "it ends with rev {own_rev}, and rev {} was committed of this task: it was cut off or replaced \
+                         by an older one",
+                        noted.0
+                    ),
+                ),
+                (_, None) if last.is_none() => home.journal_missing(),
+                (_, None) => empty(task),
+                (Standing::Damage, Some(_)) => impossible(home, &task.id, own_rev, last.as_ref()),
             };
-            return Ok(moment);
+            if looks.are_enough(revs) {
+                return Err(damage);
+            }
         }
+    }
+
+    /// The moment where `commit` is not applied yet.
+    fn with(
+        own: Option<Mark>,
+        commit: Commit,
+        standing: Standing,
+        unapplied: Unapplied,
+        revs: Revs,
+    ) -> Self {
+        match own.filter(|_| unapplied == Unapplied::LeftOut) {
+            Some(mark) => Self {
+                mark,
+                unapplied: Some((commit, Unapplied::LeftOut)),
+                is_to_count: false,
+                revs,
+            },
+            None => Self {
+                mark: commit.mark(),
+                unapplied: Some((commit, Unapplied::LaidOver)),
+                is_to_count: standing == Standing::Recount,
+                revs,
+            },
+        }
+    }
+
+    /// Whether the task is deleted by then.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.mark.change == Change::Deleted
     }
 
     /// The rev that it is of.
@@ -143,28 +166,42 @@ impl Looks {
     /// What was looked at makes no sense; whether that is damage, and not a change that was under way.
     pub(crate) fn are_enough(&mut self, found: Revs) -> bool {
         self.taken += 1;
-        self.same = if self.last == Some(found) { self.same + 1 } else { 1 };
+        self.same = if self.last == Some(found) {
+            self.same + 1
+        } else {
+            1
+        };
         self.last = Some(found);
         self.same >= SAME_LOOKS || self.taken >= MOST_LOOKS
     }
 }
 
-/// A task's rev and the end of the machine's journal cannot both be.
-pub(crate) fn impossible(
-    home: &Home,
-    id: &TaskId,
-    own: u64,
-    last: Option<&CommitHead>,
-) -> Error {
-    let detail = match last {
-        None => format!("it is empty, and task {id} is at rev {own}: it was emptied or replaced"),
-        Some(last) => format!(
-            "it ends at rev {}, and task {id} is at rev {own}: it was shortened or replaced, or the task's directory is \
-             of another registry",
-            last.rev
-        ),
+/// The machine's journal ends before what was committed.
+pub(crate) fn cut_off(home: &Home, last: Option<u64>, noted: u64) -> Error {
+    let Some(last) = last else {
+        return home.journal_missing();
     };
-    Error::damaged(home.dir.at(HOME_JOURNAL), detail)
+    Error::damaged(
+        home.journal_path(),
+        format!(
+            "it ends with rev {last}, and rev {noted} was committed here: it was cut off or replaced by an older one"
+        ),
+    )
+}
+
+/// A task's rev and the end of the machine's journal cannot both be.
+pub(crate) fn impossible(home: &Home, id: &TaskId, own: u64, last: Option<&CommitHead>) -> Error {
+    let Some(last) = last else {
+        return home.journal_missing();
+    };
+    Error::damaged(
+        home.journal_path(),
+        format!(
+            "it ends with rev {} of task {}, and the journal of task {id} with rev {own}: one of them was cut off, or \
+             replaced by another copy",
+            last.rev, last.task
+        ),
+    )
 }
 
 /// A task without a mark.

@@ -13,9 +13,9 @@ use super::dir::{Access, Dir, Kind};
 use super::home::{Home, TASKS};
 use super::jsonl::{Backward, Sought, newer};
 use super::line::{Bad, Commit, CommitHead, Mark, decode_checked};
-use super::moment::{Looks, empty, impossible};
+use super::moment::{Looks, cut_off, empty, impossible};
 use super::rev::{Standing, judge};
-use super::task::TaskDir;
+use super::task::{TaskDir, is_kept_name};
 use crate::model::{Change, SeveritySums, TaskId, TaskState, TaskStatus};
 use crate::store::{Error, Overview, Problem, Result, Scope};
 
@@ -25,24 +25,38 @@ pub(crate) fn overview(store: &FileStore, scope: Scope) -> Result<Overview> {
     };
     let mut looks = Looks::default();
     loop {
+        let noted = home.noted()?;
         let last = home.last_commit()?;
         let rev = last.as_ref().map(|last| last.rev);
-        let mut seen = look(&home, scope, last.as_ref())?;
-        if let Some(error) = seen.impossible.take() {
-            if looks.are_enough((seen.newest, rev)) {
-                return Err(error);
+        if rev < Some(noted) && noted > 0 {
+            if looks.are_enough((noted, rev)) {
+                return Err(cut_off(&home, rev, noted));
             }
             continue;
         }
-        let missing = seen.missing(&home);
-        if missing.is_some()
-            && home.last_commit_head()?.map(|head| head.rev) != rev
-            && looks.are_few()
-        {
-            looks.moved();
-            continue;
+        let mut seen = look(&home, scope, last.as_ref())?;
+        if let Some(error) = seen.impossible.pop() {
+            if !looks.are_enough((seen.newest, rev)) {
+                continue;
+            }
+            // What the lock file notes is the journal's own: then it is the task that does not belong here.
+            if noted == 0 || last.is_none() {
+                return Err(error);
+            }
+            for error in seen.impossible.drain(..).chain([error]) {
+                seen.overview.skipped.push(error.of_one_task()?);
+            }
         }
-        seen.overview.skipped.extend(missing);
+        if let Some(missing) = seen.missing(&home) {
+            let moved = home.last_commit_head()?.map(|head| head.rev) != rev;
+            if moved && looks.are_few() {
+                looks.moved();
+                continue;
+            }
+            seen.overview
+                .skipped
+                .extend(Some(missing).filter(|_| !moved));
+        }
         let tasks = &mut seen.overview.tasks;
         tasks.retain(|state| scope == Scope::All || state.status == TaskStatus::Open);
         tasks.sort_by(|a, b| (a.task.created_at, &a.task.id).cmp(&(b.task.created_at, &b.task.id)));
@@ -55,8 +69,8 @@ struct Seen {
     overview: Overview,
     /// The highest rev that any task has.
     newest: u64,
-    /// A task that is ahead of the journal.
-    impossible: Option<Error>,
+    /// Those that are ahead of the journal.
+    impossible: Vec<Error>,
 }
 
 impl Seen {
@@ -78,7 +92,10 @@ fn look(home: &Home, scope: Scope, last: Option<&Commit>) -> Result<Seen> {
     if scope == Scope::Open {
         ids.extend(since.closed);
     }
-    ids.extend(last.filter(|last| last.built.is_some()).map(|last| last.task.clone()));
+    ids.extend(
+        last.filter(|last| last.built.is_some())
+            .map(|last| last.task.clone()),
+    );
     let mut seen = Seen {
         overview: Overview {
             totals: last.map(|last| last.totals).unwrap_or_default(),
@@ -86,7 +103,7 @@ fn look(home: &Home, scope: Scope, last: Option<&Commit>) -> Result<Seen> {
             skipped,
         },
         newest: 0,
-        impossible: None,
+        impossible: Vec::new(),
     };
     let mut newest_line = since.newest;
     for id in ids {
@@ -97,9 +114,12 @@ fn look(home: &Home, scope: Scope, last: Option<&Commit>) -> Result<Seen> {
         if seen.newest > newest_line.as_ref().map_or(0, |newest| newest.rev) {
             // Committed since, or it cannot be.
             newest_line = home.last_commit_head()?;
-            if seen.newest > newest_line.as_ref().map_or(0, |newest| newest.rev) {
-                seen.impossible = Some(impossible(home, &id, seen.newest, newest_line.as_ref()));
-                break;
+            let end = newest_line.as_ref().map_or(0, |newest| newest.rev);
+            if seen.newest > end {
+                seen.overview.tasks.retain(|state| state.task.id != id);
+                let error = impossible(home, &id, seen.newest, newest_line.as_ref());
+                seen.impossible.push(error);
+                seen.newest = end;
             }
         }
     }
@@ -116,12 +136,25 @@ fn state_of(
     let Some(task) = TaskDir::find(home, id)? else {
         return Ok(None);
     };
-    let Some((status, counts)) = mark_of(home, &task, last, newest)?.map(|m| (m.status, m.counts))
+    match state_by(home, &task, last, newest) {
+        // Its files go one by one.
+        Err(_) if task.is_deleted()? => Ok(None),
+        state => state,
+    }
+}
+
+fn state_by(
+    home: &Home,
+    task: &TaskDir,
+    last: Option<&Commit>,
+    newest: &mut u64,
+) -> Result<Option<TaskState>> {
+    let Some(mark) = mark_of(home, task, last, newest)?.filter(|m| m.change != Change::Deleted)
     else {
         return Ok(None);
     };
     let settings = task.settings()?;
-    if settings.id != *id {
+    if settings.id != task.id {
         return Err(Error::damaged(
             task.dir.path(),
             format!("it is a copy of task {}, or was renamed", settings.id),
@@ -129,8 +162,8 @@ fn state_of(
     }
     Ok(Some(TaskState {
         task: settings,
-        status,
-        counts,
+        status: mark.status,
+        counts: mark.counts,
         findings: task
             .last_finding()?
             .map_or(SeveritySums::default(), |line| line.sums),
@@ -144,17 +177,15 @@ fn mark_of(
     newest: &mut u64,
 ) -> Result<Option<Mark>> {
     let rev = last.map_or(0, |last| last.rev);
+    let head = last.map(Commit::head);
     let own = last.filter(|last| last.task == task.id);
     let (sought, newest_mark) = task.mark_at(rev)?;
     *newest = (*newest).max(newest_mark);
     match sought {
-        Sought::Found(mark) => match own {
-            Some(own) => match judge(&task.id, mark.rev, &own.head()) {
-                Standing::Applied => Ok(Some(mark)),
-                Standing::ToApply | Standing::Recount => Ok(Some(own.mark())),
-                Standing::Damage => Err(impossible(home, &task.id, mark.rev, Some(&own.head()))),
-            },
-            None => Ok(Some(mark)),
+        Sought::Found(mark) => match (judge(&task.id, mark.rev, head.as_ref()), own) {
+            (Standing::Applied, _) => Ok(Some(mark)),
+            (Standing::ToApply | Standing::Recount, Some(own)) => Ok(Some(own.mark())),
+            _ => Err(impossible(home, &task.id, mark.rev, head.as_ref())),
         },
         _ if own.is_some() => Ok(own.map(Commit::mark)),
         // Opened since.
@@ -182,12 +213,6 @@ struct Since {
 
 impl Since {
     fn read(home: &Home, rev: u64) -> Result<Self> {
-        #[derive(serde::Deserialize)]
-        struct Line {
-            #[serde(flatten)]
-            head: CommitHead,
-            change: Change,
-        }
         let path = home.journal_path();
         let file = home.journal(Access::Read)?;
         let mut lines = Backward::new(&file, &path)?;
@@ -196,13 +221,13 @@ impl Since {
             closed: Vec::new(),
         };
         while let Some(line) = lines.next_line()? {
-            let Line { head, change } = match decode_checked(line) {
-                Ok(line) => line,
+            let head: CommitHead = match decode_checked(line) {
+                Ok(head) => head,
                 Err(Bad::Newer(schema)) => return Err(newer(&path, schema)),
                 Err(Bad::Garbage(_)) => continue,
             };
             let is_later = head.rev > rev;
-            if is_later && change == Change::Closed {
+            if is_later && head.change == Change::Closed {
                 since.closed.push(head.task.clone());
             }
             since.newest.get_or_insert(head);
@@ -220,7 +245,10 @@ fn listed(home: &Home, scope: Scope) -> Result<(BTreeSet<TaskId>, Vec<Problem>)>
     let mut odd = Vec::new();
     list(&home.tasks()?, &mut ids, &mut odd)?;
     if scope == Scope::All {
-        match home.closed().and_then(|closed| list(&closed, &mut ids, &mut odd)) {
+        match home
+            .closed()
+            .and_then(|closed| list(&closed, &mut ids, &mut odd))
+        {
             Ok(()) => {}
             Err(error) => odd.push(error.of_one_task()?),
         }
@@ -231,6 +259,7 @@ fn listed(home: &Home, scope: Scope) -> Result<(BTreeSet<TaskId>, Vec<Problem>)>
 fn list(dir: &Dir, ids: &mut BTreeSet<TaskId>, odd: &mut Vec<Problem>) -> Result<()> {
     for (name, kind) in dir.entries()? {
         let what = match (kind, name.parse()) {
+            _ if is_kept_name(&name) => continue,
             (Kind::Dir, Ok(id)) => {
                 ids.insert(id);
                 continue;
@@ -251,6 +280,9 @@ fn list(dir: &Dir, ids: &mut BTreeSet<TaskId>, odd: &mut Vec<Problem>) -> Result
 pub(crate) fn task_ids(home: &Home, scope: Scope) -> Result<BTreeSet<TaskId>> {
     let mut ids = listed(home, scope)?.0;
     let last = home.last_commit_head()?;
-    ids.extend(last.filter(|last| last.built.is_some()).map(|last| last.task));
+    ids.extend(
+        last.filter(|last| last.built.is_some())
+            .map(|last| last.task),
+    );
     Ok(ids)
 }

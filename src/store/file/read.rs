@@ -31,7 +31,7 @@ use std::collections::HashSet;
 
 use super::FileStore;
 use super::ended;
-use super::find::unknown_agent;
+use super::find::{unknown_agent, unknown_task};
 use super::home::Home;
 use super::jsonl::{Backward, newer};
 use super::line::{AgentLine, Bad, FindingLine, decode};
@@ -59,11 +59,7 @@ pub(crate) fn state(home: &Home, task: &TaskDir) -> Result<TaskState> {
     state_at(task, &moment, findings.as_ref())
 }
 
-fn state_at(
-    task: &TaskDir,
-    moment: &Moment,
-    findings: Option<&FindingLine>,
-) -> Result<TaskState> {
+fn state_at(task: &TaskDir, moment: &Moment, findings: Option<&FindingLine>) -> Result<TaskState> {
     Ok(TaskState {
         task: task.settings()?,
         status: moment.mark.status,
@@ -85,18 +81,39 @@ pub(crate) fn view(
         // Before the moment, so that each of them is of an agent that it has.
         let findings = task.last_finding()?;
         let moment = Moment::of(&home, &task, unapplied)?;
-        match (Look { task: &task, moment: &moment }).agents(wanted)? {
-            Looked::Agrees(agents) => {
-                return Ok(TaskView {
-                    state: state_at(&task, &moment, findings.as_ref())?,
-                    agents,
-                    rev: moment.rev(),
-                    last_finding: findings.map_or(0, |line| line.finding.seq),
-                });
-            }
-            Looked::Disagrees(error) if looks.are_enough(moment.revs) => return Err(error),
-            Looked::Disagrees(_) => {}
+        if moment.is_deleted() {
+            return Err(unknown_task(&home, task.id.as_str()));
         }
+        let look = Look {
+            task: &task,
+            moment: &moment,
+        };
+        let seen = look.agents(wanted).and_then(|looked| {
+            let state = state_at(&task, &moment, findings.as_ref())?;
+            Ok((state, looked))
+        });
+        let looked = match seen {
+            Ok((state, Looked::Agrees(agents))) => Ok((state, agents)),
+            Ok((_, Looked::Disagrees(error))) | Err(error @ Error::Damaged { .. }) => {
+                if !looks.are_enough(moment.revs) {
+                    continue;
+                }
+                look.whole(wanted, error)
+                    .and_then(|agents| Ok((state_at(&task, &moment, findings.as_ref())?, agents)))
+            }
+            Err(error) => return Err(error),
+        };
+        return match looked {
+            Ok((state, agents)) => Ok(TaskView {
+                state,
+                agents,
+                rev: moment.rev(),
+                last_finding: findings.map_or(0, |line| line.finding.seq),
+            }),
+            // Its files go one by one.
+            Err(_) if task.is_deleted()? => Err(unknown_task(&home, task.id.as_str())),
+            Err(error) => Err(error),
+        };
     }
 }
 
@@ -184,6 +201,22 @@ impl Look<'_> {
         Ok(Looked::Agrees(listed.agents))
     }
 
+    /// The same by a look at every log, whatever folder it lies in: those are an index, and may be wrong. Where that finds
+    /// no more, `error` is the damage.
+    fn whole(&self, wanted: AgentsWanted<'_>, error: Error) -> Result<Vec<Agent>> {
+        let (AgentsWanted::ActiveAndLast(limit), Looked::Agrees(mut agents)) =
+            (wanted, self.all()?)
+        else {
+            return Err(error);
+        };
+        let mut ended = 0;
+        agents.retain(|agent| {
+            ended += usize::from(!agent.status.is_active());
+            agent.status.is_active() || ended <= limit
+        });
+        Ok(agents)
+    }
+
     /// What is wrong if the logs do not give what the moment counts.
     fn disagreement(&self) -> Result<Option<Error>> {
         match self.all()? {
@@ -241,7 +274,11 @@ impl Look<'_> {
     /// An agent's log at the moment, with what is laid over it.
     fn one(&self, id: &AgentId) -> Result<Option<LogAt>> {
         let log = self.task.log_at(id, self.moment.rev())?;
-        let Some(over) = self.moment.agent_laid_over().filter(|agent| agent.id == *id) else {
+        let Some(over) = self
+            .moment
+            .agent_laid_over()
+            .filter(|agent| agent.id == *id)
+        else {
             return Ok(log);
         };
         let rev = self.moment.rev();
@@ -260,7 +297,10 @@ impl Look<'_> {
                 agent: over.clone(),
             })));
         }
-        let error = format!("line {} of agent {id} is to follow, and its last is {seq}", over.seq);
+        let error = format!(
+            "line {} of agent {id} is to follow, and its last is {seq}",
+            over.seq
+        );
         Ok(Some(LogAt::NoLine(self.differs(&error))))
     }
 
@@ -382,7 +422,10 @@ fn reports_of(
         }
     }
     let over = over.filter(|agent| Some(agent.seq) > last_seq);
-    reports.extend(over.map(Agent::report).filter(|report| query.admits(report)));
+    reports.extend(
+        over.map(Agent::report)
+            .filter(|report| query.admits(report)),
+    );
     reports.extend(found);
     Ok(())
 }
