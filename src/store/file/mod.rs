@@ -75,7 +75,7 @@ use self::lock::Patience;
 use self::moment::Unapplied;
 use self::task::{TaskDir, TaskGuard};
 use super::{
-    AgentsWanted, Check, Done, Error, EventQuery, FindingQuery, Import, Lease, LeaseState,
+    AgentsWanted, Check, Done, EventQuery, FindingQuery, Import, Lease, LeaseState,
     NewReports, Overview, Pace, ReportQuery, Result, Scope, Store, TaskView, Watched, Watcher,
 };
 use crate::model::rules::{Registration, Update};
