@@ -62,8 +62,7 @@ pub fn registration(shell: &str) -> String {
 pub fn tasks(current: &OsStr) -> Vec<CompletionCandidate> {
     let open = || {
         let context = context();
-        let (_, open) = context.store().ok()?.tasks(Scope::Open).ok()?;
-        Some(open)
+        Some(context.store().ok()?.overview(Scope::Open).ok()?.tasks)
     };
     open()
         .unwrap_or_default()
@@ -88,12 +87,10 @@ pub fn agents(current: &OsStr) -> Vec<CompletionCandidate> {
         };
         let mut listed = Vec::new();
         for task in tasks {
-            listed.extend(
-                store
-                    .view(&task, AgentsWanted::ActiveAndLast(50))
-                    .ok()?
-                    .agents,
-            );
+            // One that cannot be read hides no other.
+            if let Ok(view) = store.view(&task, AgentsWanted::ActiveAndLast(50)) {
+                listed.extend(view.agents);
+            }
         }
         Some(listed)
     };
@@ -118,8 +115,8 @@ pub fn finding_types(current: &OsStr) -> Vec<CompletionCandidate> {
 }
 
 fn open_tasks(store: &dyn Store) -> Option<Vec<TaskId>> {
-    let (_, open) = store.tasks(Scope::Open).ok()?;
-    Some(open.into_iter().map(|state| state.task.id).collect())
+    let open = store.overview(Scope::Open).ok()?;
+    Some(open.tasks.into_iter().map(|state| state.task.id).collect())
 }
 
 /// The registry as the line being typed names it.

@@ -14,6 +14,7 @@ pub fn run(args: &EventsArgs, context: &Context) -> Outcome {
         task: context.task_to_read(None)?,
         since: args.since.map(|since| since.before(now())),
         after: None,
+        until: None,
         limit: args.limit,
     };
     if args.follow {

@@ -1,4 +1,4 @@
-//! `export`: a whole task as one JSON document, written as it is read.
+//! `export`: a whole task as one JSON document, of one moment, written as it is read.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -23,9 +23,17 @@ pub fn run(args: &ExportArgs, context: &Context) -> Outcome {
         .ok_or_else(no_task)?;
     let store = context.store()?;
     let view = store.view(&task, AgentsWanted::All)?;
-    let findings = store.findings(&task, &FindingQuery::default())?;
+    // What came after the view is of later moments.
+    let findings = store.findings(
+        &task,
+        &FindingQuery {
+            until: Some(view.last_finding),
+            ..FindingQuery::default()
+        },
+    )?;
     let events = store.events(&EventQuery {
         task: Some(task.clone()),
+        until: Some(view.rev),
         ..EventQuery::default()
     })?;
     // What fails in the store while the document is under way.

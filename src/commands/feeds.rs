@@ -6,6 +6,7 @@ use agentreg::store::{EventQuery, FindingQuery, NewReports, ReportQuery, Store, 
 use super::context::{Context, now};
 use super::follow::Feed;
 use super::selection::{self, Selected};
+use super::skipped::Skipped;
 use crate::output::json::{self, FindingObject};
 use crate::output::{Failure, people};
 
@@ -41,6 +42,7 @@ impl<'a> Findings<'a> {
         context: &'a Context,
         selected: &[Selected],
         query: FindingQuery,
+        skipped: &mut Skipped,
     ) -> Result<Self, Failure> {
         let store = context.store()?;
         let mut read = Vec::new();
@@ -50,12 +52,15 @@ impl<'a> Findings<'a> {
                 limit: Some(1),
                 ..FindingQuery::default()
             };
-            let last = store.findings(task, &newest)?.pop();
+            let Some(mut last) = skipped.unless_odd(store.findings(task, &newest))? else {
+                continue;
+            };
             let asked = FindingQuery {
                 agents: agents.clone(),
                 ..query.clone()
             };
             let found = store.findings(task, &asked)?;
+            let last = last.pop();
             // What is asked for of those numbered lower was found, whatever came in between.
             let seq = last.iter().chain(&found).map(|f| f.seq).max().unwrap_or(0);
             read.push((task.clone(), agents.clone(), seq));
@@ -135,6 +140,7 @@ impl<'a> Reports<'a> {
         selected: &[Selected],
         query: ReportQuery,
         limit: Option<usize>,
+        skipped: &mut Skipped,
     ) -> Result<Self, Failure> {
         let store = context.store()?;
         let mut new = Vec::new();
@@ -143,7 +149,7 @@ impl<'a> Reports<'a> {
                 agents: agents.clone(),
                 ..query
             };
-            new.push(store.follow_reports(task, &asked)?);
+            new.extend(skipped.unless_odd(store.follow_reports(task, &asked))?);
         }
         Ok(Self {
             context,

@@ -1,12 +1,13 @@
 //! `findings`: what agents found.
 
 use agentreg::model::{Finding, SeveritySums, TaskId};
-use agentreg::store::{AgentsWanted, FindingQuery};
+use agentreg::store::{AgentsWanted, FindingQuery, Store};
 use serde::Serialize;
 
 use super::context::{Context, now};
 use super::follow::Followed;
 use super::selection::{self, Selected};
+use super::skipped::Skipped;
 use super::{Outcome, feeds, follow};
 use crate::cli::FindingsArgs;
 use crate::output::json::{self, FindingObject, FindingSums, List};
@@ -14,7 +15,8 @@ use crate::output::{Answer, Failure, people};
 
 pub fn run(args: &FindingsArgs, context: &Context) -> Outcome {
     let instead = "did you mean `agentreg finding`, which shares one?";
-    let selected = selection::tasks(&args.agents, context, instead)?;
+    let mut skipped = Skipped::default();
+    let selected = selection::tasks(&args.agents, context, instead, &mut skipped)?;
     if args.after.is_some() && selected.len() > 1 {
         return Err(Failure::usage(
             "--after numbers the findings of one task, and several are asked for",
@@ -22,34 +24,38 @@ pub fn run(args: &FindingsArgs, context: &Context) -> Outcome {
         .hint("name one with --task"));
     }
     if args.summary {
-        return summary(args, context, &selected);
+        return summary(args, context, &selected, skipped);
     }
     if args.follow {
-        let mut feed = feeds::Findings::new(context, &selected, query(args, &[], args.limit))?;
+        let mut feed = feeds::Findings::new(
+            context,
+            &selected,
+            query(args, &[], args.limit),
+            &mut skipped,
+        )?;
+        skipped.tell(context);
         let task = context.task_to_read(None)?;
         let followed = Followed::new(task, !args.agents.is_empty(), &selected);
         return follow::run(&mut feed, &followed, context);
     }
     let mut findings = Vec::new();
+    let store = context.store()?;
     for (task, agents) in &selected {
-        findings.extend(
-            context
-                .store()?
-                .findings(task, &query(args, agents, args.limit))?,
-        );
+        let found = store.findings(task, &query(args, agents, args.limit));
+        findings.extend(skipped.unless_odd(found)?.unwrap_or_default());
     }
     if selected.len() > 1 {
         findings.sort_by(|a, b| (a.at, &a.task, a.seq).cmp(&(b.at, &b.task, b.seq)));
     }
-    let total = total(args, context, &selected, findings.len())?;
+    let total = total(args, store, &selected, findings.len(), &mut skipped)?;
     let findings = selection::newest(findings, args.limit);
-    Ok(if context.json() {
+    Ok(skipped.told_with(if context.json() {
         let items: Vec<_> = findings.iter().map(FindingObject::from).collect();
-        Answer::text(json::document(&List {
+        Answer::text(json::document(&skipped.within(List {
             key: "findings",
             items: &items,
             total,
-        }))
+        })))
     } else if context.quiet() {
         Answer::nothing()
     } else {
@@ -59,7 +65,7 @@ pub fn run(args: &FindingsArgs, context: &Context) -> Outcome {
             now(),
             &context.terminal(),
         ))
-    })
+    }))
 }
 
 fn query(
@@ -73,6 +79,7 @@ fn query(
         min_severity: args.min_severity,
         since: args.since.map(|since| since.before(now())),
         after: args.after,
+        until: None,
         limit,
     }
 }
@@ -80,17 +87,18 @@ fn query(
 /// How many there are without the limit: from the tasks' sums where all are asked for, else as many as were read.
 fn total(
     args: &FindingsArgs,
-    context: &Context,
+    store: &dyn Store,
     selected: &[Selected],
     read: usize,
+    skipped: &mut Skipped,
 ) -> Result<u64, Failure> {
     if args.limit.is_none() || !asks_for_all(args) {
         return Ok(u64::try_from(read).unwrap_or(u64::MAX));
     }
     let mut total = 0;
     for (task, _) in selected {
-        let state = context.store()?.view(task, AgentsWanted::None)?.state;
-        total += state.findings.total();
+        let seen = skipped.unless_odd(store.view(task, AgentsWanted::None))?;
+        total += seen.map_or(0, |view| view.state.findings.total());
     }
     Ok(total)
 }
@@ -103,34 +111,35 @@ fn asks_for_all(args: &FindingsArgs) -> bool {
         && args.after.is_none()
 }
 
-fn summary(args: &FindingsArgs, context: &Context, selected: &[Selected]) -> Outcome {
+fn summary(
+    args: &FindingsArgs,
+    context: &Context,
+    selected: &[Selected],
+    mut skipped: Skipped,
+) -> Outcome {
+    let store = context.store()?;
     let mut sums: Vec<(TaskId, SeveritySums)> = Vec::new();
     for (task, agents) in selected {
         let of_task = if asks_for_all(args) {
-            context
-                .store()?
-                .view(task, AgentsWanted::None)?
-                .state
-                .findings
+            let seen = store.view(task, AgentsWanted::None);
+            seen.map(|view| view.state.findings)
         } else {
-            count(
-                &context
-                    .store()?
-                    .findings(task, &query(args, agents, None))?,
-            )
+            let found = store.findings(task, &query(args, agents, None));
+            found.map(|found| count(&found))
         };
-        sums.push((task.clone(), of_task));
+        let of_task = skipped.unless_odd(of_task)?;
+        sums.extend(of_task.map(|of_task| (task.clone(), of_task)));
     }
     let all = sums
         .iter()
         .fold(SeveritySums::default(), |all, (_, sums)| all.plus(*sums));
-    Ok(if context.json() {
-        Answer::text(json::document(&Summary::new(all, &sums)))
+    Ok(skipped.told_with(if context.json() {
+        Answer::text(json::document(&skipped.within(Summary::new(all, &sums))))
     } else if context.quiet() {
         Answer::nothing()
     } else {
         Answer::text(people::findings_summary(&all, &sums, &context.terminal()))
-    })
+    }))
 }
 
 fn count(findings: &[Finding]) -> SeveritySums {

@@ -111,8 +111,9 @@ fn changed(store: &dyn Store, known: &mut Option<(u64, u64)>) -> Result<bool, Fa
 }
 
 fn open_tasks(store: &dyn Store, but: &[TaskId]) -> Result<Vec<TaskId>, Failure> {
-    let (_, open) = store.tasks(Scope::Open)?;
-    Ok(open
+    Ok(store
+        .overview(Scope::Open)?
+        .tasks
         .into_iter()
         .map(|state| state.task.id)
         .filter(|id| !but.contains(id))
@@ -122,7 +123,7 @@ fn open_tasks(store: &dyn Store, but: &[TaskId]) -> Result<Vec<TaskId>, Failure>
 fn is_closed(store: &dyn Store, followed: &Followed) -> Result<bool, Failure> {
     match followed {
         Followed::One(task) => {
-            let state = store.peek(task, AgentsWanted::None)?.state;
+            let state = store.view(task, AgentsWanted::None)?.state;
             Ok(state.status == TaskStatus::Closed)
         }
         Followed::Some(_) | Followed::Open(_) => Ok(false),

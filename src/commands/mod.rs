@@ -20,6 +20,7 @@ mod register;
 mod reports;
 mod run;
 mod selection;
+mod skipped;
 mod slots;
 mod status;
 mod stop;

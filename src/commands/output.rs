@@ -79,7 +79,7 @@ fn is_starting(store: &dyn Store, agent: &Agent) -> Result<bool, Failure> {
 
 fn state(store: &dyn Store, task: &TaskId, agent: &AgentId) -> Result<Agent, Failure> {
     let one = std::slice::from_ref(agent);
-    let mut agents = store.peek(task, AgentsWanted::These(one))?.agents;
+    let mut agents = store.view(task, AgentsWanted::These(one))?.agents;
     agents.pop().ok_or_else(|| not_kept(agent))
 }
 

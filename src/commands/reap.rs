@@ -6,26 +6,24 @@ use agentreg::store::{AgentsWanted, Done, Error, Scope, Store};
 use super::Outcome;
 use super::alive::{alive, cause};
 use super::context::Context;
+use super::skipped::Skipped;
 use crate::cli::ReapArgs;
 use crate::output::json::{self, AgentObject, Keyed};
 use crate::output::{Answer, Failure, escape};
 
 pub fn run(_: &ReapArgs, context: &Context) -> Outcome {
     let store = context.store()?;
-    let tasks = match context.named_task(None)? {
-        Some(task) => vec![task],
-        None => open_tasks(store)?,
+    let mut skipped = Skipped::default();
+    let reaped = match context.named_task(None)? {
+        Some(task) => dead_of(store, &task)?,
+        None => dead_of_all(store, &mut skipped)?,
     };
-    let mut reaped = Vec::new();
-    for task in &tasks {
-        reaped.extend(dead_of(store, task)?);
-    }
     let answer = if context.json() {
         let objects: Vec<_> = reaped
             .iter()
             .map(|agent| AgentObject::new(agent, alive(store, agent)))
             .collect();
-        Answer::text(json::document(&Keyed("reaped", objects)))
+        Answer::text(json::document(&skipped.within(Keyed("reaped", objects))))
     } else if context.quiet() {
         Answer::lines(reaped.iter().map(|agent| &agent.id))
     } else {
@@ -35,19 +33,37 @@ pub fn run(_: &ReapArgs, context: &Context) -> Outcome {
             format!("{}: {}", agent.id, escape(reason))
         }))
     };
-    Ok(answer.of_change())
+    Ok(skipped.told_with(answer.of_change()))
 }
 
 /// The open tasks.
-pub fn open_tasks(store: &dyn Store) -> Result<Vec<TaskId>, Failure> {
-    let (_, open) = store.tasks(Scope::Open)?;
-    Ok(open.into_iter().map(|state| state.task.id).collect())
+pub fn open_tasks(store: &dyn Store, skipped: &mut Skipped) -> Result<Vec<TaskId>, Failure> {
+    let mut overview = store.overview(Scope::Open)?;
+    skipped.add(&mut overview);
+    Ok(overview
+        .tasks
+        .into_iter()
+        .map(|state| state.task.id)
+        .collect())
+}
+
+/// Reaps the dead of all open tasks; gives those that were.
+pub fn dead_of_all(store: &dyn Store, skipped: &mut Skipped) -> Result<Vec<Agent>, Failure> {
+    let mut reaped = Vec::new();
+    for task in open_tasks(store, skipped)? {
+        reaped.extend(
+            skipped
+                .unless_odd(dead_of(store, &task))?
+                .unwrap_or_default(),
+        );
+    }
+    Ok(reaped)
 }
 
 /// Reaps a task's dead; gives those that were.
-pub fn dead_of(store: &dyn Store, task: &TaskId) -> Result<Vec<Agent>, Failure> {
+pub fn dead_of(store: &dyn Store, task: &TaskId) -> Result<Vec<Agent>, Error> {
     let mut reaped = Vec::new();
-    for agent in store.peek(task, AgentsWanted::ActiveAndLast(0))?.agents {
+    for agent in store.view(task, AgentsWanted::ActiveAndLast(0))?.agents {
         if alive(store, &agent) == Liveness::No {
             let done = if_dead(store, &agent)?;
             reaped.extend(Some(done.value).filter(|_| done.changed));

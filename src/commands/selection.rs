@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use agentreg::model::{AgentId, TaskId};
-use agentreg::store::Scope;
 
 use super::context::Context;
+use super::reap;
+use super::skipped::Skipped;
 use crate::output::Failure;
 
 /// A task, and the agents of it that are asked for; none: all.
@@ -13,7 +14,12 @@ pub type Selected = (TaskId, Vec<AgentId>);
 
 /// The tasks that are asked for: of the agents that are named, else the one that is named, else all open ones.
 /// `instead` is the command that may have been meant where an agent's name is none.
-pub fn tasks(names: &[String], context: &Context, instead: &str) -> Result<Vec<Selected>, Failure> {
+pub fn tasks(
+    names: &[String],
+    context: &Context,
+    instead: &str,
+    skipped: &mut Skipped,
+) -> Result<Vec<Selected>, Failure> {
     if let Some(name) = names.iter().find(|name| name.parse::<AgentId>().is_err()) {
         let shown: String = name.chars().take(100).collect();
         return Err(Failure::usage(format!("{shown:?} is no agent's id")).hint(instead));
@@ -24,9 +30,8 @@ pub fn tasks(names: &[String], context: &Context, instead: &str) -> Result<Vec<S
         if let Some(task) = task {
             return Ok(vec![(task, Vec::new())]);
         }
-        let (_, open) = store.tasks(Scope::Open)?;
-        let all = open.into_iter().map(|state| (state.task.id, Vec::new()));
-        return Ok(all.collect());
+        let open = reap::open_tasks(store, skipped)?;
+        return Ok(open.into_iter().map(|task| (task, Vec::new())).collect());
     }
     let mut selected = BTreeMap::<TaskId, Vec<AgentId>>::new();
     for name in names {

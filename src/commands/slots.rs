@@ -9,6 +9,7 @@ use agentreg::store::{AgentsWanted, Pace, Store, Watched};
 use super::alive::alive;
 use super::context::random;
 use super::reap;
+use super::skipped::Skipped;
 use crate::cli::value::Wait;
 use crate::output::Failure;
 
@@ -99,11 +100,9 @@ impl Slot<'_> {
     }
 
     fn reap_elsewhere(&self) -> Result<bool, Failure> {
-        let mut any = false;
-        for task in reap::open_tasks(self.store)? {
-            any |= !reap::dead_of(self.store, &task)?.is_empty();
-        }
-        Ok(any)
+        // A task that cannot be read keeps nobody from a slot.
+        let reaped = reap::dead_of_all(self.store, &mut Skipped::default())?;
+        Ok(!reaped.is_empty())
     }
 
     /// Whether an attempt is worth a lock: a slot is free, or a dead agent's, or what refuses is no longer a slot.
@@ -119,18 +118,18 @@ impl Slot<'_> {
         let is_full = limits
             .max_concurrent
             .is_some_and(|max| state.counts.active >= max);
+        let mut skipped = Skipped::default();
         let tasks = match (is_full, self.is_machine_full()?) {
             (false, false) => return Ok(true),
             (true, _) => vec![self.task.clone()],
-            (false, true) => reap::open_tasks(self.store)?,
+            (false, true) => reap::open_tasks(self.store, &mut skipped)?,
         };
         for task in &tasks {
-            let active = self
-                .store
-                .peek(task, AgentsWanted::ActiveAndLast(0))?
-                .agents;
+            let seen = self.store.view(task, AgentsWanted::ActiveAndLast(0));
+            let active = skipped.unless_odd(seen)?.map(|view| view.agents);
             if active
                 .iter()
+                .flatten()
                 .any(|agent| alive(self.store, agent) == Liveness::No)
             {
                 return Ok(true);

@@ -2,9 +2,12 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::io::Errno;
+
+use super::Problem;
 use crate::model::{Kind, NEWEST_SCHEMA, Rejection};
 
 /// Why an operation failed.
@@ -78,6 +81,8 @@ pub struct Holder {
     pub pid: u32,
     /// Its command line, if the system tells.
     pub command: Option<String>,
+    /// Whether it is stopped: then it neither goes on nor ends by itself.
+    pub is_stopped: bool,
 }
 
 impl Error {
@@ -112,6 +117,32 @@ impl Error {
         }
     }
 
+    /// What is wrong with one task, so that others can go on without it; else the error, which stops them all.
+    ///
+    /// # Errors
+    /// This very error if it is not of what one task has on disk.
+    pub fn of_one_task(self) -> Result<Problem, Self> {
+        let problem = |path: &Path, what| Problem {
+            path: path.display().to_string(),
+            what,
+        };
+        match &self {
+            Self::Damaged { path, detail } => Ok(problem(path, detail.clone())),
+            Self::NewerSchema { path, found } => Ok(problem(
+                path,
+                format!(
+                    "it was written by a newer agentreg (schema {found}, this one reads {NEWEST_SCHEMA})"
+                ),
+            )),
+            Self::Io {
+                action,
+                path,
+                source,
+            } if !is_lack(source) => Ok(problem(path, format!("cannot {action} it: {source}"))),
+            _ => Err(self),
+        }
+    }
+
     /// What kind of failure it is.
     pub fn kind(&self) -> Kind {
         match self {
@@ -128,6 +159,11 @@ impl Error {
         match self {
             Self::Rejected(rejection) => rejection.hint.clone(),
             Self::LockTimeout { holder, .. } => Some(match holder {
+                Some(holder) if holder.is_stopped => format!(
+                    "process {0} is stopped: let it go on (kill -CONT {0}), or end it (kill -KILL {0}): its lock goes \
+                     with it",
+                    holder.pid
+                ),
                 Some(holder) => format!(
                     "try again; if process {0} hangs, end it (kill {0}): its lock goes with it",
                     holder.pid
@@ -169,6 +205,14 @@ impl Error {
     }
 }
 
+/// Whether the process, or the machine, has run out of something, which any other file would meet as well.
+fn is_lack(error: &io::Error) -> bool {
+    let lacks = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+    lacks
+        .iter()
+        .any(|lack| error.raw_os_error() == Some(lack.raw_os_error()))
+}
+
 fn seconds(waited: Duration) -> impl fmt::Display {
     format!("{} s", (waited.as_secs_f64() * 10.0).round() / 10.0)
 }
@@ -176,10 +220,13 @@ fn seconds(waited: Duration) -> impl fmt::Display {
 fn held_by(holder: Option<&Holder>) -> String {
     match holder {
         None => String::new(),
-        Some(Holder { pid, command: None }) => format!("; process {pid} holds it"),
+        Some(Holder {
+            pid, command: None, ..
+        }) => format!("; process {pid} holds it"),
         Some(Holder {
             pid,
             command: Some(command),
+            ..
         }) => format!("; process {pid} holds it ({command})"),
     }
 }

@@ -67,6 +67,21 @@ pub struct TaskView {
     pub state: TaskState,
     /// The agents that were asked for: active ones by registration, then ended ones, the last to end first.
     pub agents: Vec<Agent>,
+    /// The rev of the moment: events up to it belong to it.
+    pub rev: u64,
+    /// The number of the moment's last finding.
+    pub last_finding: u64,
+}
+
+/// The machine: its totals and its tasks, all of one moment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Overview {
+    /// The machine's totals.
+    pub totals: Totals,
+    /// The tasks, by the time they were opened.
+    pub tasks: Vec<TaskState>,
+    /// What lies among the tasks and could not be read.
+    pub skipped: Vec<Problem>,
 }
 
 /// Fills a new file.
@@ -133,15 +148,18 @@ pub trait Store {
     /// The machine's totals.
     fn totals(&self) -> Result<Totals>;
 
-    /// All tasks in `scope` with the totals of the same moment, by the time they were opened.
-    fn tasks(&self, scope: Scope) -> Result<(Totals, Vec<TaskState>)>;
+    /// All tasks in `scope` with the totals of the same moment. One that cannot be read hides no other.
+    fn overview(&self, scope: Scope) -> Result<Overview>;
 
-    /// A task with the agents that are wanted.
+    /// A task with the agents that are wanted, without waiting for anybody: a change that is committed and not applied yet
+    /// is laid over them.
     fn view(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView>;
 
-    /// The same without waiting for anybody, even for a process that was stopped in the middle of a change: the counts
-    /// and the agents may be of two moments then.
-    fn peek(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView>;
+    /// The same without such a change, which is not acknowledged yet and may be taken back: for what decides or waits.
+    fn applied(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView>;
+
+    /// Applies a change that a killed call left unapplied, unless somebody is at work on the task; whether there was one.
+    fn finish(&self, task: &TaskId) -> Result<bool>;
 
     /// A task's reports, by time; those of equal times by agent and number.
     fn reports(&self, task: &TaskId, query: &ReportQuery) -> Result<Vec<Report>>;

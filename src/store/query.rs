@@ -60,6 +60,8 @@ pub struct FindingQuery {
     pub since: Option<Timestamp>,
     /// Numbered higher than this.
     pub after: Option<u64>,
+    /// Not numbered higher than this.
+    pub until: Option<u64>,
     /// The newest so many.
     pub limit: Option<usize>,
 }
@@ -68,6 +70,7 @@ impl FindingQuery {
     /// Whether `finding` is asked for, the limit aside.
     pub fn admits(&self, finding: &Finding) -> bool {
         !self.stops_at(finding)
+            && self.until.is_none_or(|until| finding.seq <= until)
             && self
                 .min_severity
                 .is_none_or(|least| finding.severity >= least)
@@ -94,6 +97,8 @@ pub struct EventQuery {
     pub since: Option<Timestamp>,
     /// Numbered higher than this.
     pub after: Option<u64>,
+    /// Not numbered higher than this.
+    pub until: Option<u64>,
     /// The newest so many.
     pub limit: Option<usize>,
 }
@@ -101,7 +106,9 @@ pub struct EventQuery {
 impl EventQuery {
     /// Whether `event` is asked for, the limit aside.
     pub fn admits(&self, event: &Event) -> bool {
-        !self.stops_at(event) && self.task.as_ref().is_none_or(|task| *task == event.task)
+        !self.stops_at(event)
+            && self.until.is_none_or(|until| event.rev <= until)
+            && self.task.as_ref().is_none_or(|task| *task == event.task)
     }
 
     /// Whether neither `event` nor any before it is asked for.

@@ -6,14 +6,15 @@ use std::collections::HashMap;
 use std::fmt::Display;
 
 use agentreg::model::{
-    Agent, AgentId, Counts, Kind, Liveness, Status, TaskState, Timestamp, Totals, parse_duration,
+    Agent, AgentId, Counts, Kind, Liveness, Status, Timestamp, Totals, parse_duration,
 };
-use agentreg::store::{AgentsWanted, Scope, Store, TaskView};
+use agentreg::store::{AgentsWanted, Overview, Scope, Store, TaskView};
 use serde::Serialize;
 
 use super::Outcome;
 use super::alive::alive;
 use super::context::{Context, no_task, now};
+use super::skipped::{self, With};
 use crate::cli::StatusArgs;
 use crate::output::json::{self, AgentObject, FindingSums, TaskItem, TaskObject};
 use crate::output::{Answer, Failure, Terminal, people};
@@ -43,9 +44,10 @@ pub fn run(args: &StatusArgs, context: &Context) -> Outcome {
         None => Page::overview(args, context)?,
     };
     let text = page.show(args, context, &context.terminal(), now());
+    let warnings = page.warnings();
     // The process ends with this: to take apart what was read would take as long as a tenth of reading it.
     std::mem::forget(page);
-    Ok(Answer::text(text))
+    Ok(Answer::text(text).warn_of(warnings))
 }
 
 /// In `--watch 5s` the duration is taken for a task.
@@ -61,7 +63,7 @@ fn hint_at_pause(args: &StatusArgs, failure: Failure) -> Failure {
 /// What is shown, as it was read at one moment.
 #[derive(PartialEq)]
 enum Page {
-    Overview(Totals, Vec<TaskState>),
+    Overview(Overview),
     /// A task, and of each agent whether it lives.
     Task(Box<TaskView>, HashMap<AgentId, Liveness>),
 }
@@ -69,8 +71,7 @@ enum Page {
 impl Page {
     fn overview(args: &StatusArgs, context: &Context) -> Result<Self, Failure> {
         let scope = if args.all { Scope::All } else { Scope::Open };
-        let (totals, tasks) = context.store()?.tasks(scope)?;
-        Ok(Self::Overview(totals, tasks))
+        Ok(Self::Overview(context.store()?.overview(scope)?))
     }
 
     fn of_task(store: &dyn Store, mut view: TaskView, args: &StatusArgs) -> Self {
@@ -90,15 +91,15 @@ impl Page {
     ) -> String {
         match self {
             _ if context.json() => self.document(),
-            Self::Overview(_, tasks) if context.quiet() => {
-                lines(tasks.iter().map(|state| &state.task.id))
+            Self::Overview(seen) if context.quiet() => {
+                lines(seen.tasks.iter().map(|state| &state.task.id))
             }
             Self::Task(view, _) if context.quiet() => {
                 lines(view.agents.iter().map(|agent| &agent.id))
             }
-            Self::Overview(totals, tasks) => {
+            Self::Overview(seen) => {
                 let home = context.home().unwrap_or_default();
-                people::overview(&home, totals, tasks, now, terminal)
+                people::overview(&home, &seen.totals, &seen.tasks, now, terminal)
             }
             Self::Task(view, alive) => {
                 let alive = |agent: &Agent| alive[&agent.id];
@@ -107,9 +108,17 @@ impl Page {
         }
     }
 
+    /// What was passed over, a sentence of each.
+    fn warnings(&self) -> Vec<String> {
+        match self {
+            Self::Overview(seen) => seen.skipped.iter().map(skipped::sentence).collect(),
+            Self::Task(..) => Vec::new(),
+        }
+    }
+
     fn document(&self) -> String {
         #[derive(Serialize)]
-        struct Overview<'a> {
+        struct Machine<'a> {
             totals: &'a Totals,
             tasks: Vec<TaskItem<'a>>,
         }
@@ -121,9 +130,12 @@ impl Page {
             findings: FindingSums,
         }
         match self {
-            Self::Overview(totals, tasks) => json::document(&Overview {
-                totals,
-                tasks: tasks.iter().map(TaskItem::from).collect(),
+            Self::Overview(seen) => json::document(&With {
+                document: Machine {
+                    totals: &seen.totals,
+                    tasks: seen.tasks.iter().map(TaskItem::from).collect(),
+                },
+                skipped: &seen.skipped,
             }),
             Self::Task(view, alive) => json::document(&OfTask {
                 task: TaskObject::new(&view.state.task, view.state.status),

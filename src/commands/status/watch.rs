@@ -1,6 +1,4 @@
 //! `status --watch`: on a terminal redrawn in place, into a pipe a block a change.
-//!
-//! It reads without locks: whoever watches holds up nobody.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{self, Sender};
@@ -13,7 +11,9 @@ use super::super::Outcome;
 use super::super::context::{Context, now};
 use super::{Page, wanted};
 use crate::cli::StatusArgs;
-use crate::output::{Answer, Failure, Heard, Screen, aside, listen, nobody_reads, say};
+use crate::output::{
+    Answer, Failure, Heard, Screen, Terminal, aside, escape, listen, nobody_reads, say,
+};
 
 /// So often it is looked whether anybody still reads.
 const HEARTBEAT: Duration = Duration::from_millis(500);
@@ -62,11 +62,23 @@ impl Watch<'_> {
         match self.task {
             Some(task) => {
                 let store = self.context.store()?;
-                let view = store.peek(task, wanted(self.args))?;
+                let view = store.view(task, wanted(self.args))?;
                 Ok(Page::of_task(store, view, self.args))
             }
             None => Page::overview(self.args, self.context),
         }
+    }
+
+    /// The page with what was passed over at its end: standard error may be the same screen.
+    fn show(&self, page: &Page, terminal: &Terminal) -> String {
+        let mut text = page.show(self.args, self.context, terminal, now());
+        if !self.context.json() && !self.context.quiet() {
+            for warning in page.warnings() {
+                text.push_str(&escape(&warning));
+                text.push('\n');
+            }
+        }
+        text
     }
 
     /// A block whenever something changed, until the task is closed or nobody reads any more.
@@ -76,7 +88,7 @@ impl Watch<'_> {
             let page = self.read()?;
             if last.as_ref() != Some(&page) {
                 let terminal = self.context.terminal();
-                let mut text = page.show(self.args, self.context, &terminal, now());
+                let mut text = self.show(&page, &terminal);
                 if last.is_some() && !self.context.json() {
                     text.insert(0, '\n');
                 }
@@ -114,8 +126,7 @@ impl Watch<'_> {
         let mut is_looked_for = true;
         loop {
             let terminal = Screen::within(self.context.terminal());
-            let (shown, before) =
-                pages.both(|page| page.show(self.args, self.context, &terminal, now()));
+            let (shown, before) = pages.both(|page| self.show(page, &terminal));
             screen.draw(&shown, &before)?;
             if std::mem::take(&mut is_looked_for) {
                 let _ = looked.send(());

@@ -1,7 +1,8 @@
 //! `wait`: until agents have ended, or got to a status.
 //!
 //! It looks without locks, so it holds up nobody and nobody that was stopped holds it up. The changes are watched from
-//! before the first look on. Who dies without a word changes no file, so life is looked at twice a second.
+//! before the first look on. Who dies without a word changes no file, so life is looked at twice a second. An end counts
+//! once it is applied: one that a killed call left committed is applied at the next such look.
 
 mod goal;
 mod party;
@@ -17,6 +18,7 @@ use self::goal::{Goal, Tally, Verdict};
 use self::party::Party;
 use super::alive::alive;
 use super::context::{Context, no_task};
+use super::skipped::Skipped;
 use super::{Outcome, selection};
 use crate::cli::WaitArgs;
 use crate::cli::words::Until;
@@ -93,7 +95,10 @@ fn parties(args: &WaitArgs, context: &Context, store: &dyn Store) -> Result<Vec<
         return Ok(vec![Party::new(task, None, args.until, store)?]);
     }
     let mut parties = Vec::new();
-    for (task, mut agents) in selection::tasks(&args.agents, context, "name agents by their ids")? {
+    let instead = "name agents by their ids";
+    for (task, mut agents) in
+        selection::tasks(&args.agents, context, instead, &mut Skipped::default())?
+    {
         agents.sort_unstable();
         agents.dedup();
         parties.push(Party::new(task, Some(agents), args.until, store)?);

@@ -1,4 +1,4 @@
-//! The agents that are waited for, of one task: looked at without locks, and recorded as dead when they are.
+//! The agents that are waited for, of one task: as far as changes are applied, and recorded as dead when they are.
 
 use std::collections::HashSet;
 
@@ -56,7 +56,7 @@ impl Party {
 
     /// How they stand now. It reads agents only where it has to.
     pub fn look(&mut self, store: &dyn Store, until: Until) -> Result<Tally, Failure> {
-        let state = store.peek(&self.task, AgentsWanted::None)?.state;
+        let state = store.applied(&self.task, AgentsWanted::None)?.state;
         self.is_stale |= std::mem::replace(&mut self.counts, state.counts) != state.counts;
         let may_grow = self.named.is_none() && state.status == TaskStatus::Open;
         let tally = if let Some(passing) = &mut self.passing {
@@ -82,7 +82,7 @@ impl Party {
                 Some(ids) => AgentsWanted::These(ids),
                 None => AgentsWanted::ActiveAndLast(0),
             };
-            self.agents = store.peek(&self.task, wanted)?.agents;
+            self.agents = store.applied(&self.task, wanted)?.agents;
             self.is_stale = false;
         }
         Ok(())
@@ -106,13 +106,16 @@ impl Party {
         }
     }
 
-    /// Records those that are known to be dead as failed. What cannot be recorded counts as ended all the same, and is
-    /// told. Whether there was any.
+    /// Applies what a killed call left, and records those that are known to be dead as failed. What cannot be recorded
+    /// counts as ended all the same, and is told. Whether there was any.
     pub fn bury(
         &mut self,
         store: &dyn Store,
         tell: &mut dyn FnMut(Failure),
     ) -> Result<bool, Failure> {
+        // Who cannot write, or finds somebody at work, is told of it by the change.
+        let mut any = store.finish(&self.task).unwrap_or(false);
+        self.is_stale |= any;
         self.read_again(store)?;
         let seems_dead =
             |agent: &&Agent| agent.status.is_active() && alive(store, agent) == Liveness::No;
@@ -122,11 +125,10 @@ impl Party {
             .filter(|agent| !self.lost.contains(&agent.id) && seems_dead(agent))
             .map(|agent| agent.id.clone())
             .collect();
-        let mut any = false;
         for id in dead {
             // It may have ended, or said something, since it was read.
             let one = std::slice::from_ref(&id);
-            for agent in store.peek(&self.task, AgentsWanted::These(one))?.agents {
+            for agent in store.applied(&self.task, AgentsWanted::These(one))?.agents {
                 if seems_dead(&&agent) {
                     any = true;
                     if let Err(error) = reap::if_dead(store, &agent) {
@@ -147,6 +149,6 @@ impl Party {
             Some(ids) => AgentsWanted::These(ids),
             None => AgentsWanted::All,
         };
-        Ok(store.peek(&self.task, wanted)?.agents)
+        Ok(store.applied(&self.task, wanted)?.agents)
     }
 }

@@ -130,6 +130,8 @@ pub fn fleet() -> TaskView {
             findings: sums(1, 2, 0, 5),
         },
         agents,
+        rev: 1,
+        last_finding: 0,
     }
 }
 

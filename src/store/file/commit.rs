@@ -25,11 +25,13 @@
 use std::fs::File;
 use std::path::PathBuf;
 
+use super::FileStore;
 use super::dir::{Access, Dir, Kind};
-use super::home::{Home, HomeLock};
+use super::home::{Home, HomeLock, LOCK};
 use super::jsonl::{Strictness, Tail, rewrite_last, sync_data};
 use super::line::{Commit, decode_checked, encode_checked};
-use super::lock::Patience;
+use super::lock::{Patience, holder_of};
+use super::moment::{Moment, Unapplied};
 use super::recount;
 use super::rev::{Standing, judge};
 use super::rotate;
@@ -242,6 +244,39 @@ impl<'a> OpenJournal<'a> {
         }
         self.lock.note(commit.rev, &self.identity);
         Ok(())
+    }
+}
+
+/// Applies what a killed call left of a change to a task, if its lock is free; whether there was such a change.
+pub(crate) fn finish_if_free(store: &FileStore, task: &TaskId) -> Result<bool> {
+    let home = store.home()?;
+    let dir = FileStore::task_dir(&home, task)?;
+    if Moment::of(&home, &dir, Unapplied::LaidOver)?
+        .unapplied
+        .is_none()
+    {
+        return Ok(false);
+    }
+    let Some(mut guard) = dir.try_lock()? else {
+        return Ok(false);
+    };
+    guard.recover(&home)?;
+    Ok(true)
+}
+
+/// The error of a call whose time is over because the journal's last line is not applied and the lock of its task is taken:
+/// it names that lock, and who holds it.
+pub(crate) fn unfinished(home: &Home, patience: &Patience) -> Error {
+    let last = home.last_commit().ok().flatten();
+    let other = last.and_then(|last| TaskDir::find_last(home, &last).ok().flatten());
+    let (path, file) = match &other {
+        Some(task) => (task.dir.at(LOCK), task.dir.file(LOCK, Access::Read)),
+        None => (home.dir.at(LOCK), home.dir.file(LOCK, Access::Read)),
+    };
+    Error::LockTimeout {
+        path,
+        waited: patience.timeout,
+        holder: file.ok().flatten().and_then(|file| holder_of(&file)),
     }
 }
 

@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::store::{Error, Result};
@@ -267,14 +267,7 @@ impl Dir {
     /// What lies right here under this name; no link is followed.
     pub(crate) fn kind(&self, name: &str) -> Result<Option<Kind>> {
         match retry_on_intr(|| rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)) {
-            Ok(stat) => Ok(Some(
-                match rustix::fs::FileType::from_raw_mode(stat.st_mode) {
-                    rustix::fs::FileType::Directory => Kind::Dir,
-                    rustix::fs::FileType::RegularFile => Kind::File,
-                    rustix::fs::FileType::Symlink => Kind::Link,
-                    _ => Kind::Other,
-                },
-            )),
+            Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode).into())),
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(Error::io("look at", self.at(name), errno)),
         }
@@ -353,6 +346,32 @@ impl Dir {
             Ok(names)
         })
         .map_err(|e| Error::io("list", &self.path, e))
+    }
+
+    /// The names here that do not begin with a dot, each with what lies under it; in no order.
+    pub(crate) fn entries(&self) -> Result<Vec<(String, Kind)>> {
+        let listed: Vec<(String, FileType)> = retry_on_intr(|| {
+            let mut listed = Vec::new();
+            for entry in rustix::fs::Dir::read_from(&self.fd)? {
+                let entry = entry?;
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if !name.starts_with('.') {
+                    listed.push((name, entry.file_type()));
+                }
+            }
+            Ok(listed)
+        })
+        .map_err(|e| Error::io("list", &self.path, e))?;
+        let mut entries = Vec::with_capacity(listed.len());
+        for (name, file_type) in listed {
+            // Not every file system tells it in the list.
+            let kind = match file_type {
+                FileType::Unknown => self.kind(&name)?,
+                known => Some(known.into()),
+            };
+            entries.extend(kind.map(|kind| (name, kind)));
+        }
+        Ok(entries)
     }
 
     fn open_beneath(&self, name: &str, flags: OFlags) -> Result<Option<OwnedFd>> {
@@ -436,4 +455,15 @@ pub(crate) enum Kind {
     Link,
     /// Anything else.
     Other,
+}
+
+impl From<FileType> for Kind {
+    fn from(file_type: FileType) -> Self {
+        match file_type {
+            FileType::Directory => Self::Dir,
+            FileType::RegularFile => Self::File,
+            FileType::Symlink => Self::Link,
+            _ => Self::Other,
+        }
+    }
 }

@@ -3,31 +3,76 @@
 use std::collections::BTreeSet;
 
 use super::FileStore;
-use super::home::{Home, TASKS};
+use super::home::Home;
+use super::line::Commit;
+use super::overview::task_ids;
 use super::task::{Folder, TaskDir};
 use crate::model::{AgentId, Kind, Rejection, TaskId};
-use crate::store::{Error, Result, Scope};
+use crate::store::{Error, Problem, Result, Scope};
 
-/// The ids of tasks, in order. One whose opening is not applied yet counts; one whose closing is not may count as open.
-pub(crate) fn task_ids(home: &Home, scope: Scope) -> Result<BTreeSet<TaskId>> {
-    let tasks = match scope {
-        Scope::All => TaskDir::all(home)?,
-        Scope::Open => TaskDir::all_in(home, TASKS)?,
-    };
-    let mut ids: BTreeSet<TaskId> = tasks.into_iter().map(|task| task.id).collect();
-    ids.extend(
-        home.last_commit_head()?
-            .filter(|last| last.built.is_some())
-            .map(|last| last.task),
-    );
-    Ok(ids)
+/// The open tasks, one after the other. One that cannot be read hides no other: it is passed over, and named where
+/// nothing was found.
+struct OpenTasks<'a> {
+    home: &'a Home,
+    unreadable: Vec<Problem>,
 }
 
-fn agent_ids(home: &Home, task: &TaskDir) -> Result<BTreeSet<AgentId>> {
+impl<'a> OpenTasks<'a> {
+    fn of(home: &'a Home) -> Self {
+        Self {
+            home,
+            unreadable: Vec::new(),
+        }
+    }
+
+    fn each(&mut self, mut look: impl FnMut(&TaskId, &TaskDir) -> Result<()>) -> Result<()> {
+        for id in task_ids(self.home, Scope::Open)? {
+            let looked = match TaskDir::find(self.home, &id) {
+                Ok(Some(task)) => look(&id, &task),
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = looked {
+                self.unreadable.push(error.of_one_task()?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The refusal of an agent that is unknown in all of them, with the nearest one named.
+    fn unknown_agent(mut self, name: &str) -> Result<Error> {
+        let mut known = BTreeSet::new();
+        let last = self.home.last_commit()?;
+        self.each(|_, task| {
+            known.extend(agent_ids(task, last.as_ref())?);
+            Ok(())
+        })?;
+        let refusal = Rejection::new(
+            Kind::NotFound,
+            format!("no open task has an agent {name:?}"),
+        );
+        let hint = match (
+            nearest(name, known.iter().map(AgentId::as_str)),
+            self.unreadable.first(),
+        ) {
+            (Some(nearest), _) => format!("did you mean {nearest}?"),
+            (None, Some(odd)) => format!(
+                "name its task with --task; passed over was {}: {}, see `agentreg doctor`",
+                odd.path, odd.what
+            ),
+            (None, None) => "name its task with --task".to_owned(),
+        };
+        Ok(refusal.hint(hint).into())
+    }
+}
+
+/// The ids of a task's agents; `last` is the journal's last line, which may not be applied yet.
+fn agent_ids(task: &TaskDir, last: Option<&Commit>) -> Result<BTreeSet<AgentId>> {
     let mut ids: BTreeSet<AgentId> = task.agents_in(Folder::Active)?.into_iter().collect();
     ids.extend(task.agents_in(Folder::Ended)?);
-    let last = home.last_commit()?.filter(|last| last.task == task.id);
-    ids.extend(last.and_then(|last| last.agent).map(|agent| agent.id));
+    let last = last.filter(|last| last.task == task.id);
+    let agent = last.and_then(|last| last.agent.as_ref());
+    ids.extend(agent.map(|agent| agent.id.clone()));
     Ok(ids)
 }
 
@@ -42,7 +87,9 @@ pub(crate) fn task(store: &FileStore, name: &str) -> Result<TaskId> {
     let mut matching = task_ids(&home, Scope::All)?;
     matching.retain(|id| id.as_str().starts_with(name));
     match matching.len() {
-        1 if !name.is_empty() => Ok(matching.pop_first().expect("there is one")),
+        1 if !name.is_empty() => matching
+            .pop_first()
+            .ok_or_else(|| unknown_task(&home, name)),
         0 | 1 => Err(unknown_task(&home, name)),
         _ => Err(ambiguous(
             "task",
@@ -55,26 +102,39 @@ pub(crate) fn task(store: &FileStore, name: &str) -> Result<TaskId> {
 /// The open task that has this very agent.
 pub(crate) fn task_of(store: &FileStore, agent: &AgentId) -> Result<TaskId> {
     let home = store.home()?;
+    let last = home.last_commit()?;
     let mut found = Vec::new();
-    for id in task_ids(&home, Scope::Open)? {
-        let Some(task) = TaskDir::find(&home, &id)? else {
-            continue;
+    let mut open = OpenTasks::of(&home);
+    open.each(|id, task| {
+        let is_pending = || {
+            let last = last.as_ref().filter(|last| last.task == *id);
+            last.and_then(|last| last.agent.as_ref())
+                .is_some_and(|pending| pending.id == *agent)
         };
-        let is_pending = || -> Result<bool> {
-            let last = home.last_commit()?.filter(|last| last.task == id);
-            Ok(last
-                .and_then(|last| last.agent)
-                .is_some_and(|pending| pending.id == *agent))
-        };
-        if task.has_agent(agent)? || is_pending()? {
-            found.push(id);
+        if task.has_agent(agent)? || is_pending() {
+            found.push(id.clone());
         }
+        Ok(())
+    })?;
+    let found = without_copies(&home, found);
+    match found.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(open.unknown_agent(agent.as_str())?),
+        several => Err(in_several_tasks(agent.as_str(), several)),
     }
-    match found.len() {
-        1 => Ok(found.remove(0)),
-        0 => Err(unknown_in_open_tasks(&home, agent.as_str())?),
-        _ => Err(in_several_tasks(agent.as_str(), &found)),
+}
+
+/// Those of several that are no copies of another's directory under another name.
+fn without_copies(home: &Home, mut found: Vec<TaskId>) -> Vec<TaskId> {
+    if found.len() > 1 {
+        let is_itself = |id: &TaskId| {
+            let task = TaskDir::find(home, id).ok().flatten();
+            task.and_then(|task| task.settings().ok())
+                .is_some_and(|settings| settings.id == *id)
+        };
+        found.retain(is_itself);
     }
+    found
 }
 
 pub(crate) fn agent(
@@ -83,23 +143,21 @@ pub(crate) fn agent(
     name: &str,
 ) -> Result<(TaskId, AgentId)> {
     let home = store.home()?;
-    let tasks = match task {
-        Some(task) => BTreeSet::from([task.clone()]),
-        None => task_ids(&home, Scope::Open)?,
-    };
     let exact: Option<AgentId> = name.parse().ok();
+    let last = home.last_commit()?;
     let mut matching = Vec::new();
-    for id in tasks {
-        let found = match task {
-            Some(_) => Some(FileStore::task_dir(&home, &id)?),
-            None => TaskDir::find(&home, &id)?,
-        };
-        let Some(found) = found else { continue };
-        for agent in agent_ids(&home, &found)? {
+    let mut open = OpenTasks::of(&home);
+    let mut look = |id: &TaskId, found: &TaskDir| {
+        for agent in agent_ids(found, last.as_ref())? {
             if agent.as_str().starts_with(name) {
                 matching.push((id.clone(), agent));
             }
         }
+        Ok(())
+    };
+    match task {
+        Some(id) => look(id, &FileStore::task_dir(&home, id)?)?,
+        None => open.each(look)?,
     }
     if matching
         .iter()
@@ -110,13 +168,16 @@ pub(crate) fn agent(
     match (matching.len(), task) {
         (1, _) if !name.is_empty() => Ok(matching.remove(0)),
         (0 | 1, Some(task)) => Err(unknown_agent(&FileStore::task_dir(&home, task)?, name)),
-        (0 | 1, None) => Err(unknown_in_open_tasks(&home, name)?),
+        (0 | 1, None) => Err(open.unknown_agent(name)?),
         _ if matching
             .iter()
             .all(|(_, agent)| Some(agent) == exact.as_ref()) =>
         {
-            let tasks: Vec<TaskId> = matching.into_iter().map(|(task, _)| task).collect();
-            Err(in_several_tasks(name, &tasks))
+            let tasks = matching.into_iter().map(|(task, _)| task).collect();
+            match (without_copies(&home, tasks).as_slice(), exact) {
+                ([one], Some(agent)) => Ok((one.clone(), agent)),
+                (several, _) => Err(in_several_tasks(name, several)),
+            }
         }
         _ => Err(ambiguous(
             "agent",
@@ -155,23 +216,6 @@ pub(crate) fn unknown_agent(task: &TaskDir, name: &str) -> Error {
             ))
             .into(),
     }
-}
-
-fn unknown_in_open_tasks(home: &Home, name: &str) -> Result<Error> {
-    let mut known = BTreeSet::new();
-    for id in task_ids(home, Scope::Open)? {
-        if let Some(task) = TaskDir::find(home, &id)? {
-            known.extend(agent_ids(home, &task)?);
-        }
-    }
-    let refusal = Rejection::new(
-        Kind::NotFound,
-        format!("no open task has an agent {name:?}"),
-    );
-    Ok(match nearest(name, known.iter().map(AgentId::as_str)) {
-        Some(nearest) => refusal.hint(format!("did you mean {nearest}?")).into(),
-        None => refusal.hint("name its task with --task").into(),
-    })
 }
 
 fn in_several_tasks(agent: &str, tasks: &[TaskId]) -> Error {

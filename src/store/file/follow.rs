@@ -4,18 +4,17 @@
 //! Lines are appended under the task's lock, so those of different agents have an order; but logs are read one after the
 //! other, and a line may come into one just behind the reader. So what a second look finds that is older than the newest
 //! of the first belongs before it, and what is newer waits for the next time.
+//!
+//! What is committed and not applied yet is not handed out: it may be taken back, and what was handed out cannot be.
 
 use std::collections::{HashMap, HashSet};
 use std::os::unix::fs::FileExt;
 
 use super::FileStore;
 use super::changed::ChangedLogs;
-use super::dir::Access;
-use super::home::Home;
 use super::jsonl::newer;
 use super::line::{AgentLine, Bad, decode};
-use super::read::pending;
-use super::task::{Folder, TaskDir, log_name};
+use super::task::{Folder, TaskDir};
 use crate::model::{AgentId, Report, TaskId};
 use crate::store::{Error, NewReports, ReportQuery, Result};
 
@@ -25,7 +24,6 @@ const BLOCK: usize = 256 * 1024;
 /// Reads on in the logs of a task's agents.
 #[derive(Debug)]
 pub(crate) struct Follower {
-    home: Home,
     task: TaskDir,
     query: ReportQuery,
     changed: ChangedLogs,
@@ -51,7 +49,6 @@ pub(crate) fn reports(store: &FileStore, task: &TaskId, query: &ReportQuery) -> 
     let task = FileStore::task_dir(&home, task)?;
     Ok(Follower {
         changed: ChangedLogs::of(&task),
-        home,
         task,
         query: query.clone(),
         read: HashMap::new(),
@@ -83,9 +80,6 @@ impl NewReports for Follower {
 
 impl Follower {
     fn look(&mut self) -> Result<Vec<Report>> {
-        // Read first: a change that is applied after this stands in a log by the time the log is read.
-        let last = self.home.last_commit()?;
-        let pending = pending(&self.task, last.as_ref())?.and_then(|commit| commit.agent);
         let asked_for = &self.query.agents;
         let mut ids: HashSet<AgentId> = match self.changed.take() {
             Some(changed) if asked_for.is_empty() => changed,
@@ -105,26 +99,13 @@ impl Follower {
         for id in ids {
             self.read_on(&id, &mut found)?;
         }
-        if let Some(agent) = pending {
-            let place = self.read.entry(agent.id.clone()).or_default();
-            if agent.seq > place.seq {
-                place.seq = agent.seq;
-                place.ended = !agent.status.is_active();
-                found.push(agent.report());
-            }
-        }
         Ok(found)
     }
 
     fn read_on(&mut self, id: &AgentId, found: &mut Vec<Report>) -> Result<()> {
-        // A log may leave `active` just before it is looked for there, and a redo may put it back.
-        for folder in [Folder::Active, Folder::Ended, Folder::Active, Folder::Ended] {
-            let name = format!("{}/{}", folder.path(), log_name(id));
-            if let Some(file) = self.task.dir.file(&name, Access::Read)? {
-                let place = self.read.entry(id.clone()).or_default();
-                let path = self.task.dir.at(&name);
-                return place.read_on(&file, &path, found);
-            }
+        if let Some((file, path)) = self.task.open_log(id)? {
+            let place = self.read.entry(id.clone()).or_default();
+            place.read_on(&file, &path, found)?;
         }
         Ok(())
     }

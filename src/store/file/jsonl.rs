@@ -189,6 +189,37 @@ fn last_newline(block: &[u8]) -> Option<usize> {
     Some(begin + chunk.iter().rposition(|&byte| byte == b'\n')?)
 }
 
+/// What a search from a file's end came to.
+#[derive(Debug)]
+pub(crate) enum Sought<T> {
+    /// The last good line that will do.
+    Found(T),
+    /// There are good lines, and none of them will do.
+    NoneOfThem,
+    /// There is no good line.
+    Nothing,
+}
+
+/// The last good line of `file` that will do, in a file that may have lost unsynced pages.
+pub(crate) fn last_that<T>(
+    file: &File,
+    path: &Path,
+    decode: impl Fn(&[u8]) -> std::result::Result<T, Bad>,
+    will_do: impl Fn(&T) -> bool,
+) -> Result<Sought<T>> {
+    let mut sought = Sought::Nothing;
+    let mut lines = Backward::new(file, path)?;
+    while let Some(line) = lines.next_line()? {
+        match decode(line) {
+            Ok(line) if will_do(&line) => return Ok(Sought::Found(line)),
+            Ok(_) => sought = Sought::NoneOfThem,
+            Err(Bad::Newer(found)) => return Err(newer(path, found)),
+            Err(Bad::Garbage(_)) => {}
+        }
+    }
+    Ok(sought)
+}
+
 /// The length of `file`, which has lines.
 fn size(file: &File, path: &Path) -> Result<u64> {
     let stat =

@@ -212,6 +212,13 @@ fn try_once(lock: &mut RwLock<File>, mode: Mode) -> io::Result<bool> {
     }
 }
 
+/// Who holds the lock on this file.
+pub(crate) fn holder_of(file: &File) -> Option<Holder> {
+    rustix::fs::fstat(file)
+        .ok()
+        .and_then(|stat| holder(stat.st_ino))
+}
+
 /// Who holds the flock on this inode, as Linux lists it in `/proc/locks`.
 fn holder(inode: u64) -> Option<Holder> {
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
@@ -231,7 +238,16 @@ fn holder(inode: u64) -> Option<Holder> {
     Some(Holder {
         pid,
         command: command.filter(|c: &String| !c.is_empty()),
+        is_stopped: is_stopped(pid),
     })
+}
+
+/// Whether a process is stopped, by a signal or a debugger.
+fn is_stopped(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // `1234 (a name) T 1 …`; the name may hold anything.
+    let state = stat.rsplit_once(')').map(|(_, rest)| rest.trim_start());
+    state.is_some_and(|state| state.starts_with(['T', 't']))
 }
 
 #[cfg(test)]

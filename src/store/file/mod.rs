@@ -9,7 +9,7 @@
 //! | `commit`, `rev`, `rotate` | the protocol: one journal line commits a change to both |
 //! | `agents`, `tasks`, `findings`, `import` | the operations that write |
 //! | `lease` | what an agent's supervisor holds |
-//! | `read`, `ended`, `events`, `find` | the operations that only read |
+//! | `read`, `moment`, `overview`, `ended`, `events`, `find` | the operations that only read |
 //! | `watch`, `follow`, `changed` | waiting for a change, reading on where something changed |
 //! | `check`, `proof` | `doctor`, and that locks hold |
 //!
@@ -49,6 +49,8 @@ mod jsonl;
 mod lease;
 mod line;
 mod lock;
+mod moment;
+mod overview;
 mod proof;
 mod read;
 mod record;
@@ -70,10 +72,11 @@ use std::time::{Duration, Instant};
 use self::dir::Access;
 use self::home::Home;
 use self::lock::Patience;
+use self::moment::Unapplied;
 use self::task::{TaskDir, TaskGuard};
 use super::{
-    AgentsWanted, Check, Done, Error, EventQuery, Fill, FindingQuery, Import, Lease, LeaseState,
-    NewReports, Pace, ReportQuery, Result, Scope, Store, TaskView, Watched, Watcher,
+    AgentsWanted, Check, Done, EventQuery, Fill, FindingQuery, Import, Lease, LeaseState,
+    NewReports, Overview, Pace, ReportQuery, Result, Scope, Store, TaskView, Watched, Watcher,
 };
 use crate::model::rules::{Registration, Update};
 use crate::model::{
@@ -178,11 +181,7 @@ impl FileStore {
             }
             // Another task's change is unfinished and its lock is taken: whoever has that is about to finish it.
             if patience.is_over() {
-                return Err(Error::LockTimeout {
-                    path: home.dir.at(&format!("{}/*/{}", home::TASKS, home::LOCK)),
-                    waited: patience.timeout,
-                    holder: None,
-                });
+                return Err(commit::unfinished(home, &patience));
             }
             std::thread::sleep(
                 pause.min(patience.deadline.saturating_duration_since(Instant::now())),
@@ -267,16 +266,20 @@ impl Store for FileStore {
         read::totals(self)
     }
 
-    fn tasks(&self, scope: Scope) -> Result<(Totals, Vec<TaskState>)> {
-        read::tasks(self, scope)
+    fn overview(&self, scope: Scope) -> Result<Overview> {
+        overview::overview(self, scope)
     }
 
     fn view(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView> {
-        read::view(self, task, wanted)
+        read::view(self, task, wanted, Unapplied::LaidOver)
     }
 
-    fn peek(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView> {
-        read::peek(self, task, wanted)
+    fn applied(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView> {
+        read::view(self, task, wanted, Unapplied::LeftOut)
+    }
+
+    fn finish(&self, task: &TaskId) -> Result<bool> {
+        commit::finish_if_free(self, task)
     }
 
     fn reports(&self, task: &TaskId, query: &ReportQuery) -> Result<Vec<Report>> {

@@ -1,30 +1,46 @@
-//! The operations that only read. They repair nothing: a change that is committed and not yet applied is laid over what
-//! they read.
+//! The operations that only read. They take no lock, open nothing for writing and repair nothing: nobody waits for a reader,
+//! a reader that is stopped stops nobody, and a home that is mounted read-only is read like any other.
 //!
-//! Counts are read without locks, from the journals' last lines: the global one first, so that a task's own line is never
-//! older than what the global one said. Agents beside counts are read under the task's lock, shared.
+//! # Why a read without the lock is of one moment
+//!
+//! Every lifecycle change has a rev, and every line of an agent's log carries the rev of the agent's last one. So a reader
+//! first takes the task's rev R, the one of its journal's last mark, and then of each log the last line whose rev is at most
+//! R. What happens while it reads cannot disturb that:
+//!
+//! | meanwhile | what it reads |
+//! |---|---|
+//! | an agent is registered | a log that begins beyond R, or is empty: not there yet |
+//! | an agent ends | the last line before its end; its log is in one of the two folders, `active` being read before `ended` |
+//! | an agent reports | the report or the one before it: both carry the same rev, and neither changes a count |
+//! | the task is closed and moves | the same: its directory is held open |
+//! | a finding is shared | nothing: how many there are was read before R, so each of them is of an agent that R has |
+//!
+//! Everything up to R is in the logs, because the mark is written last. Nothing acknowledged before the reader began is
+//! missing either: what is acknowledged has its mark, or is the last line of the machine's journal. That line is read
+//! between two readings of the task's rev; where it is this task's next change it is laid over what was read, and R is its
+//! rev. Revs that cannot be are damage once they were found three times in a row ([`Moment`]).
+//!
+//! A look proves itself: what was read of the agents is counted and held against the counts of the mark. Where they differ,
+//! because a log moved between two folders just as they were listed, the look is taken again; where they differ three times
+//! and nothing moved, a log is damaged or missing, and that is told.
+//!
+//! What decides or waits leaves the last line out until it is applied, since it may yet be taken back: a commit whose sync
+//! fails is.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use super::FileStore;
-use super::dir::Access;
 use super::ended;
-use super::find::task_ids;
+use super::find::{unknown_agent, unknown_task};
 use super::home::Home;
 use super::jsonl::{Backward, newer};
-use super::line::{AgentLine, Bad, Commit, Mark, decode};
-use super::task::{AgentLog, Folder, JOURNAL as TASK_JOURNAL, TaskDir, agent_of_log};
+use super::line::{AgentLine, Bad, FindingLine, decode};
+use super::moment::{Looks, Moment, Unapplied};
+use super::task::{AGENTS, Folder, LogAt, TaskDir, agent_of_log};
 use crate::model::{
-    Agent, AgentId, Report, SeveritySums, Status, Task, TaskId, TaskState, TaskStatus, Totals,
+    Agent, AgentId, Counts, Report, SeveritySums, Status, TaskId, TaskState, Totals,
 };
-use crate::store::{AgentsWanted, Error, ReportQuery, Result, Scope, TaskView};
-
-/// So often the overview is read again when the journal moved while it was read.
-const TRIES: usize = 5;
-
-/// So often a look without locks that met a log without a line is taken again.
-const MOST_TRIES: usize = 50;
+use crate::store::{AgentsWanted, Error, ReportQuery, Result, TaskView};
 
 pub(crate) fn totals(store: &FileStore) -> Result<Totals> {
     match store.home_if_any()? {
@@ -36,202 +52,300 @@ pub(crate) fn totals(store: &FileStore) -> Result<Totals> {
     }
 }
 
-pub(crate) fn tasks(store: &FileStore, scope: Scope) -> Result<(Totals, Vec<TaskState>)> {
-    let Some(home) = store.home_if_any()? else {
-        return Ok((Totals::default(), Vec::new()));
-    };
-    let mut tries = 0;
-    loop {
-        let last = home.last_commit()?;
-        let mut states = Vec::new();
-        for id in task_ids(&home, scope)? {
-            if let Some(task) = TaskDir::find_existing(&home, &id)? {
-                states.push(state_with(&task, pending(&task, last.as_ref())?.as_ref())?);
-            }
-        }
-        let rev = last.as_ref().map(|last| last.rev);
-        tries += 1;
-        if tries < TRIES && home.last_commit_head()?.map(|head| head.rev) != rev {
-            continue;
-        }
-        states.retain(|state| scope == Scope::All || state.status == TaskStatus::Open);
-        states
-            .sort_by(|a, b| (a.task.created_at, &a.task.id).cmp(&(b.task.created_at, &b.task.id)));
-        return Ok((last.map(|last| last.totals).unwrap_or_default(), states));
-    }
-}
-
 /// A task's state now.
 pub(crate) fn state(home: &Home, task: &TaskDir) -> Result<TaskState> {
-    let last = home.last_commit()?;
-    state_with(task, pending(task, last.as_ref())?.as_ref())
+    let findings = task.last_finding()?;
+    let moment = Moment::of(home, task, Unapplied::LaidOver)?;
+    state_at(task, &moment, findings.as_ref())
 }
 
-/// The journal's last line if it is this task's and not applied there yet.
-pub(crate) fn pending(task: &TaskDir, last: Option<&Commit>) -> Result<Option<Commit>> {
-    match last.filter(|last| last.task == task.id) {
-        Some(last) if task.applied_rev()? < last.rev => Ok(Some(last.clone())),
-        _ => Ok(None),
-    }
-}
-
-fn state_with(task: &TaskDir, pending: Option<&Commit>) -> Result<TaskState> {
-    let settings: Task = task.settings()?;
-    let mark: Mark = match pending {
-        Some(commit) => commit.mark(),
-        None => task.last_mark()?.ok_or_else(|| {
-            Error::damaged(task.dir.at(TASK_JOURNAL), "the task's journal is empty")
-        })?,
-    };
+fn state_at(task: &TaskDir, moment: &Moment, findings: Option<&FindingLine>) -> Result<TaskState> {
     Ok(TaskState {
-        task: settings,
-        status: mark.status,
-        counts: mark.counts,
-        findings: task
-            .last_finding()?
-            .map_or(SeveritySums::default(), |line| line.sums),
+        task: task.settings()?,
+        status: moment.mark.status,
+        counts: moment.mark.counts,
+        findings: findings.map_or(SeveritySums::default(), |line| line.sums),
     })
 }
 
-pub(crate) fn view(store: &FileStore, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView> {
+pub(crate) fn view(
+    store: &FileStore,
+    task: &TaskId,
+    wanted: AgentsWanted<'_>,
+    unapplied: Unapplied,
+) -> Result<TaskView> {
     let home = store.home()?;
     let task = FileStore::task_dir(&home, task)?;
-    if wanted == AgentsWanted::None {
-        return without_agents(&home, &task);
-    }
-    let _lock = task.lock_shared(&store.patience())?;
-    look(&home, &task, wanted)
-}
-
-/// Counts alone need no lock: they stand in one line.
-fn without_agents(home: &Home, task: &TaskDir) -> Result<TaskView> {
-    Ok(TaskView {
-        state: state(home, task)?,
-        agents: Vec::new(),
-    })
-}
-
-/// The same without the lock; looks again while the task is changing.
-pub(crate) fn peek(store: &FileStore, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView> {
-    let home = store.home()?;
-    let task = FileStore::task_dir(&home, task)?;
-    if wanted == AgentsWanted::None {
-        return without_agents(&home, &task);
-    }
-    let mut tries = 0;
+    let mut looks = Looks::default();
     loop {
-        let before = task.applied_rev()?;
-        let looked = look(&home, &task, wanted);
-        tries += 1;
-        match &looked {
-            // An agent that is just being registered has an empty log; once more, and the journal tells of it.
-            Err(Error::Damaged { .. }) if tries < MOST_TRIES => {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            Ok(_) if tries < TRIES && task.applied_rev()? != before => {}
-            _ => return looked,
+        // Before the moment, so that each of them is of an agent that it has.
+        let findings = task.last_finding()?;
+        let moment = Moment::of(&home, &task, unapplied)?;
+        if moment.is_deleted() {
+            return Err(unknown_task(&home, task.id.as_str()));
         }
-    }
-}
-
-fn look(home: &Home, task: &TaskDir, wanted: AgentsWanted<'_>) -> Result<TaskView> {
-    let last = home.last_commit()?;
-    let pending = pending(task, last.as_ref())?;
-    let unrecorded = match pending.as_ref().and_then(|commit| commit.agent.as_ref()) {
-        Some(agent) if !task.has_recorded(agent)? => Some(agent),
-        _ => None,
-    };
-    let agents = Agents {
-        task,
-        pending: unrecorded,
-    };
-    let state = state_with(task, pending.as_ref())?;
-    let agents = agents.wanted(wanted, &state, pending.as_ref())?;
-    Ok(TaskView { state, agents })
-}
-
-/// The agents of a task, with what is committed and not yet in a log.
-struct Agents<'a> {
-    task: &'a TaskDir,
-    pending: Option<&'a Agent>,
-}
-
-impl Agents<'_> {
-    fn wanted(
-        &self,
-        wanted: AgentsWanted<'_>,
-        state: &TaskState,
-        pending: Option<&Commit>,
-    ) -> Result<Vec<Agent>> {
-        match wanted {
-            AgentsWanted::None => Ok(Vec::new()),
-            AgentsWanted::These(ids) => ids.iter().map(|id| self.one(id)).collect(),
-            AgentsWanted::All => {
-                let mut agents = self.in_folder(Folder::Active)?;
-                // Without the lock one may end, and be in both, while the folders are listed.
-                let listed: HashSet<AgentId> = agents.iter().map(|a| a.id.clone()).collect();
-                agents.extend(self.in_folder(Folder::Ended)?);
-                let mut place = 0..;
-                agents.retain(|agent| {
-                    place.next() < Some(listed.len()) || !listed.contains(&agent.id)
-                });
-                sort(&mut agents);
-                Ok(agents)
-            }
-            AgentsWanted::ActiveAndLast(limit) => {
-                let mut agents = self.in_folder(Folder::Active)?;
-                agents.retain(|agent| agent.status.is_active());
-                // Where fewer have ended than are wanted, the whole journal would be searched for more.
-                let counts = state.counts;
-                let all = usize::try_from(counts.spawned.saturating_sub(counts.active))
-                    .unwrap_or(usize::MAX);
-                for id in ended::last(self.task, pending, limit.min(all))? {
-                    agents.push(self.one(&id)?);
+        let look = Look {
+            task: &task,
+            moment: &moment,
+        };
+        let seen = look.agents(wanted).and_then(|looked| {
+            let state = state_at(&task, &moment, findings.as_ref())?;
+            Ok((state, looked))
+        });
+        let looked = match seen {
+            Ok((state, Looked::Agrees(agents))) => Ok((state, agents)),
+            Ok((_, Looked::Disagrees(error))) | Err(error @ Error::Damaged { .. }) => {
+                if !looks.are_enough(moment.revs) {
+                    continue;
                 }
-                sort(&mut agents);
-                Ok(agents)
+                look.whole(wanted, error)
+                    .and_then(|agents| Ok((state_at(&task, &moment, findings.as_ref())?, agents)))
             }
-            AgentsWanted::Terminated => {
-                let mut agents = match ended::terminated(self.task, pending)? {
-                    Some(ids) => ids.iter().map(|id| self.one(id)).collect::<Result<_>>()?,
-                    None => self.wanted(AgentsWanted::All, state, pending)?,
-                };
+            Err(error) => return Err(error),
+        };
+        return match looked {
+            Ok((state, agents)) => Ok(TaskView {
+                state,
+                agents,
+                rev: moment.rev(),
+                last_finding: findings.map_or(0, |line| line.finding.seq),
+            }),
+            // Its files go one by one.
+            Err(_) if task.is_deleted()? => Err(unknown_task(&home, task.id.as_str())),
+            Err(error) => Err(error),
+        };
+    }
+}
+
+/// What a look at a task's agents came to.
+enum Looked {
+    /// They are what the moment counts.
+    Agrees(Vec<Agent>),
+    /// They are not: something moved meanwhile, or else this is the damage.
+    Disagrees(Error),
+}
+
+/// A look at the agents of a task at a moment.
+struct Look<'a> {
+    task: &'a TaskDir,
+    moment: &'a Moment,
+}
+
+/// The agents of one or both folders.
+#[derive(Default)]
+struct Listed {
+    agents: Vec<Agent>,
+    seen: HashSet<AgentId>,
+    /// The first log that says nothing: of nobody that is counted, or damaged.
+    unreadable: Option<Error>,
+}
+
+impl Listed {
+    fn take(&mut self, id: AgentId, one: Option<LogAt>) {
+        match one {
+            Some(LogAt::Line(line)) => {
+                self.seen.insert(id);
+                self.agents.push(line.agent);
+            }
+            Some(LogAt::NoLine(error)) => {
+                self.unreadable.get_or_insert(error);
+            }
+            Some(LogAt::NotYet) | None => {}
+        }
+    }
+}
+
+impl Look<'_> {
+    fn agents(&self, wanted: AgentsWanted<'_>) -> Result<Looked> {
+        if self.moment.is_to_count
+            && wanted != AgentsWanted::All
+            && let Some(error) = self.disagreement()?
+        {
+            return Ok(Looked::Disagrees(error));
+        }
+        match wanted {
+            AgentsWanted::None => Ok(Looked::Agrees(Vec::new())),
+            AgentsWanted::These(ids) => self.these(ids),
+            AgentsWanted::All => self.all(),
+            AgentsWanted::ActiveAndLast(limit) => self.active_and_last(limit),
+            AgentsWanted::Terminated => self.terminated(),
+        }
+    }
+
+    fn these(&self, ids: &[AgentId]) -> Result<Looked> {
+        let mut agents = Vec::with_capacity(ids.len());
+        for id in ids {
+            match self.one(id)? {
+                Some(LogAt::Line(line)) => agents.push(line.agent),
+                // A log without a line is somebody's only if he is missing among the others.
+                Some(LogAt::NoLine(error)) if self.disagreement()?.is_some() => {
+                    return Ok(Looked::Disagrees(error));
+                }
+                _ => return Err(unknown_agent(self.task, id.as_str())),
+            }
+        }
+        Ok(Looked::Agrees(agents))
+    }
+
+    fn all(&self) -> Result<Looked> {
+        let mut listed = self.in_folder(Folder::Active, Listed::default())?;
+        listed = self.in_folder(Folder::Ended, listed)?;
+        self.add_unapplied(&mut listed)?;
+        let statuses = listed.agents.iter().map(|agent| agent.status);
+        let counted = statuses.fold(Counts::default(), Counts::with);
+        if counted != self.moment.mark.counts {
+            let differs = || self.differs(&counted.to_string());
+            return Ok(Looked::Disagrees(listed.unreadable.unwrap_or_else(differs)));
+        }
+        sort(&mut listed.agents);
+        Ok(Looked::Agrees(listed.agents))
+    }
+
+    /// The same by a look at every log, whatever folder it lies in: those are an index, and may be wrong. Where that finds
+    /// no more, `error` is the damage.
+    fn whole(&self, wanted: AgentsWanted<'_>, error: Error) -> Result<Vec<Agent>> {
+        let (AgentsWanted::ActiveAndLast(limit), Looked::Agrees(mut agents)) =
+            (wanted, self.all()?)
+        else {
+            return Err(error);
+        };
+        let mut ended = 0;
+        agents.retain(|agent| {
+            ended += usize::from(!agent.status.is_active());
+            agent.status.is_active() || ended <= limit
+        });
+        Ok(agents)
+    }
+
+    /// What is wrong if the logs do not give what the moment counts.
+    fn disagreement(&self) -> Result<Option<Error>> {
+        match self.all()? {
+            Looked::Agrees(_) => Ok(None),
+            Looked::Disagrees(error) => Ok(Some(error)),
+        }
+    }
+
+    fn active_and_last(&self, limit: usize) -> Result<Looked> {
+        let mut listed = self.in_folder(Folder::Active, Listed::default())?;
+        self.add_unapplied(&mut listed)?;
+        let mut agents = listed.agents;
+        agents.retain(|agent| agent.status.is_active());
+        let counts = self.moment.mark.counts;
+        if agents.len() as u64 != counts.active {
+            let differs = || self.differs(&format!("{} active", agents.len()));
+            return Ok(Looked::Disagrees(listed.unreadable.unwrap_or_else(differs)));
+        }
+        // Where fewer have ended than are wanted, the whole journal would be searched for more.
+        let all = usize::try_from(counts.spawned.saturating_sub(counts.active));
+        let limit = limit.min(all.unwrap_or(usize::MAX));
+        let ended = ended::last(self.task, self.moment, limit)?;
+        self.add(&mut agents, &ended)
+    }
+
+    fn terminated(&self) -> Result<Looked> {
+        let looked = match ended::terminated(self.task, self.moment)? {
+            Some(ids) => self.add(&mut Vec::new(), &ids)?,
+            None => self.all()?,
+        };
+        Ok(match looked {
+            Looked::Agrees(mut agents) => {
                 agents.retain(|agent| agent.status == Status::Terminated);
-                Ok(agents)
+                Looked::Agrees(agents)
+            }
+            disagrees @ Looked::Disagrees(_) => disagrees,
+        })
+    }
+
+    /// These as well, whom the journal names.
+    fn add(&self, agents: &mut Vec<Agent>, ids: &[AgentId]) -> Result<Looked> {
+        for id in ids {
+            match self.one(id)? {
+                Some(LogAt::Line(line)) => agents.push(line.agent),
+                Some(LogAt::NoLine(error)) => return Ok(Looked::Disagrees(error)),
+                Some(LogAt::NotYet) | None => {
+                    return Ok(Looked::Disagrees(self.differs(&format!("no agent {id}"))));
+                }
             }
         }
+        sort(agents);
+        Ok(Looked::Agrees(std::mem::take(agents)))
     }
 
-    fn one(&self, id: &AgentId) -> Result<Agent> {
-        if let Some(pending) = self.pending.filter(|pending| pending.id == *id) {
-            return Ok(pending.clone());
+    /// An agent's log at the moment, with what is laid over it.
+    fn one(&self, id: &AgentId) -> Result<Option<LogAt>> {
+        let log = self.task.log_at(id, self.moment.rev())?;
+        let Some(over) = self
+            .moment
+            .agent_laid_over()
+            .filter(|agent| agent.id == *id)
+        else {
+            return Ok(log);
+        };
+        let rev = self.moment.rev();
+        let seq = match log {
+            // Applied by now, or by a call that was killed before it could mark it.
+            Some(LogAt::Line(line)) if line.rev == Some(rev) => {
+                return Ok(Some(LogAt::Line(line)));
+            }
+            Some(LogAt::Line(line)) => line.agent.seq,
+            Some(LogAt::NotYet | LogAt::NoLine(_)) | None => 0,
+        };
+        if over.seq == seq + 1 {
+            return Ok(Some(LogAt::Line(Box::new(AgentLine {
+                schema: crate::model::SCHEMA,
+                rev: Some(rev),
+                agent: over.clone(),
+            }))));
         }
-        self.task
-            .agent(id)?
-            .ok_or_else(|| super::find::unknown_agent(self.task, id.as_str()))
+        let error = format!(
+            "line {} of agent {id} is to follow, and its last is {seq}",
+            over.seq
+        );
+        Ok(Some(LogAt::NoLine(self.differs(&error))))
     }
 
-    fn in_folder(&self, folder: Folder) -> Result<Vec<Agent>> {
-        let mut agents = Vec::new();
+    fn in_folder(&self, folder: Folder, mut listed: Listed) -> Result<Listed> {
+        let over = self.moment.agent_laid_over().map(|agent| &agent.id);
         let dir = self.task.dir.need_dir(folder.path())?;
         for name in dir.names()? {
             let Some(id) = agent_of_log(&name) else {
                 continue;
             };
-            if self.pending.is_some_and(|pending| pending.id == id) {
+            // One that ends while the folders are listed is in both.
+            if over == Some(&id) || listed.seen.contains(&id) {
                 continue;
             }
-            // Without the lock it may have left the folder since the folder was listed.
-            match AgentLog::read_last(&dir, &name)? {
-                Some(agent) => agents.push(agent),
-                None => agents.extend(self.task.agent(&id)?),
-            }
+            // It may have left the folder since that was listed.
+            let log = match LogAt::read(&dir, &name, self.moment.rev())? {
+                Some(log) => Some(log),
+                None => self.task.log_at(&id, self.moment.rev())?,
+            };
+            listed.take(id, log);
         }
-        // The pending agent's log lies, or will lie, in `active`.
-        if folder == Folder::Active {
-            agents.extend(self.pending.cloned());
+        Ok(listed)
+    }
+
+    /// The agent of a change that is not applied yet: where it is laid over, and where it is left out and its log may have
+    /// moved already.
+    fn add_unapplied(&self, listed: &mut Listed) -> Result<()> {
+        let commit = self.moment.unapplied.as_ref().map(|(commit, _)| commit);
+        if let Some(agent) = commit.and_then(|commit| commit.agent.as_ref())
+            && !listed.seen.contains(&agent.id)
+        {
+            listed.take(agent.id.clone(), self.one(&agent.id)?);
         }
-        Ok(agents)
+        Ok(())
+    }
+
+    fn differs(&self, found: &str) -> Error {
+        Error::damaged(
+            self.task.dir.at(AGENTS),
+            format!(
+                "the task's journal counts {} at rev {}, and its agents' logs give {found}",
+                self.moment.mark.counts,
+                self.moment.rev()
+            ),
+        )
     }
 }
 
@@ -257,61 +371,61 @@ pub(crate) fn reports(
     let home = store.home()?;
     let task = FileStore::task_dir(&home, task)?;
     // Read first: a change that is applied after this stands in a log by the time the log is read.
-    let last = home.last_commit()?;
-    let pending = pending(&task, last.as_ref())?.and_then(|commit| commit.agent);
+    let moment = Moment::of(&home, &task, Unapplied::LaidOver)?;
+    let over = moment.agent_laid_over();
     let ids = if query.agents.is_empty() {
         let mut ids: HashSet<AgentId> = task.agents_in(Folder::Active)?.into_iter().collect();
         ids.extend(task.agents_in(Folder::Ended)?);
-        ids.extend(pending.iter().map(|agent| agent.id.clone()));
+        ids.extend(over.iter().map(|agent| agent.id.clone()));
         ids.into_iter().collect()
     } else {
         query.agents.clone()
     };
     let mut reports = Vec::new();
     for id in &ids {
-        reports_of(&task, id, query, pending.as_ref(), &mut reports)?;
+        reports_of(&task, id, query, over, &mut reports)?;
     }
     reports.sort_by(|a, b| (a.at, &a.agent, a.seq).cmp(&(b.at, &b.agent, b.seq)));
     Ok(reports)
 }
 
+/// The reports of one agent, the last one first; `over` is laid over the logs.
 fn reports_of(
     task: &TaskDir,
     id: &AgentId,
     query: &ReportQuery,
-    pending: Option<&Agent>,
+    over: Option<&Agent>,
     reports: &mut Vec<Report>,
 ) -> Result<()> {
-    let pending = pending.filter(|agent| agent.id == *id);
-    let Some(log) = task.log(id, Access::Read)? else {
-        return match pending {
-            Some(agent) => {
-                reports.push(agent.report());
-                Ok(())
-            }
-            None => Err(super::find::unknown_agent(task, id.as_str())),
-        };
-    };
-    let last_seq = log.tail.last.as_ref().map_or(0, |line| line.agent.seq);
-    reports.extend(
-        pending
-            .filter(|agent| agent.seq > last_seq)
-            .map(Agent::report)
-            .filter(|report| query.admits(report)),
-    );
-    let mut lines = Backward::new(&log.file, &log.path)?;
-    while let Some(line) = lines.next_line()? {
-        match decode::<AgentLine>(line) {
-            Ok(line) => {
-                let report = line.agent.report();
-                if query.since.is_some_and(|since| report.at < since) {
-                    break;
+    let over = over.filter(|agent| agent.id == *id);
+    let log = task.open_log(id)?;
+    if log.is_none() && over.is_none() {
+        return Err(unknown_agent(task, id.as_str()));
+    }
+    let mut last_seq = None;
+    let mut found = Vec::new();
+    if let Some((file, path)) = &log {
+        let mut lines = Backward::new(file, path)?;
+        while let Some(line) = lines.next_line()? {
+            match decode::<AgentLine>(line) {
+                Ok(line) => {
+                    let report = line.agent.report();
+                    last_seq = last_seq.max(Some(report.seq));
+                    if query.since.is_some_and(|since| report.at < since) {
+                        break;
+                    }
+                    found.push(report);
                 }
-                reports.push(report);
+                Err(Bad::Newer(schema)) => return Err(newer(path, schema)),
+                Err(Bad::Garbage(_)) => {}
             }
-            Err(Bad::Newer(schema)) => return Err(newer(&log.path, schema)),
-            Err(Bad::Garbage(_)) => {}
         }
     }
+    let over = over.filter(|agent| Some(agent.seq) > last_seq);
+    reports.extend(
+        over.map(Agent::report)
+            .filter(|report| query.admits(report)),
+    );
+    reports.extend(found);
     Ok(())
 }

@@ -1,14 +1,16 @@
 //! A task's directory, the local registry: found, locked, read and appended to.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 
 use super::dir::{Access, Dir, Kind};
 use super::document;
 use super::home::{CLOSED, Home, LOCK, REGISTRY, TASKS};
-use super::jsonl::{Backward, Strictness, Tail, rewrite_last, sync_data};
+use super::jsonl::{Backward, Sought, Strictness, Tail, last_that, rewrite_last, sync_data};
 use super::line::{
     AgentLine, Commit, FindingLine, Mark, MarkHead, decode, decode_mark, encode, encode_checked,
 };
@@ -19,6 +21,7 @@ use crate::store::{Error, Result};
 
 pub(crate) const JOURNAL: &str = "journal.jsonl";
 pub(crate) const FINDINGS: &str = "findings.jsonl";
+pub(crate) const AGENTS: &str = "agents";
 pub(crate) const ACTIVE: &str = "agents/active";
 pub(crate) const ENDED: &str = "agents/ended";
 pub(crate) const LEASES: &str = "leases";
@@ -73,6 +76,11 @@ impl Folder {
     }
 }
 
+/// Where a log is looked for, in this order. Who looks without the lock may look into `active` just after the log left and
+/// into `ended` just before it came: or, where a redo puts it back, the other way round.
+pub(crate) const LOOKED_INTO: [Folder; 4] =
+    [Folder::Active, Folder::Ended, Folder::Active, Folder::Ended];
+
 /// An agent's open log and its end.
 #[derive(Debug)]
 pub(crate) struct AgentLog {
@@ -93,6 +101,40 @@ pub(crate) fn agent_of_log(name: &str) -> Option<AgentId> {
     name.strip_suffix(".jsonl")?.parse().ok()
 }
 
+/// An agent's log as it was at a rev.
+#[derive(Debug)]
+pub(crate) enum LogAt {
+    /// Its last line by then.
+    Line(Box<AgentLine>),
+    /// Its first line is later: the agent was not registered yet.
+    NotYet,
+    /// It has no good line: the agent is just being registered, or a call that was to register it was killed, or it is
+    /// damaged, and this tells where.
+    NoLine(Error),
+}
+
+impl LogAt {
+    /// The log `name` in a folder; none if there is no such log.
+    pub(crate) fn read(folder: &Dir, name: &str, rev: u64) -> Result<Option<Self>> {
+        let path = folder.at(name);
+        let read = folder.file(name, Access::Read).and_then(|file| match file {
+            Some(file) => last_that(&file, &path, decode::<AgentLine>, |line| {
+                line.rev.unwrap_or(0) <= rev
+            })
+            .map(Some),
+            None => Ok(None),
+        });
+        Ok(Some(match read {
+            Ok(None) => return Ok(None),
+            Ok(Some(Sought::Found(line))) => Self::Line(Box::new(line)),
+            Ok(Some(Sought::NoneOfThem)) => Self::NotYet,
+            Ok(Some(Sought::Nothing)) => Self::NoLine(unreadable(path)),
+            Err(error @ Error::Damaged { .. }) => Self::NoLine(error),
+            Err(error) => return Err(error),
+        }))
+    }
+}
+
 impl AgentLog {
     /// The last line of a log in this folder; none if there is no such log, or it is empty: then its agent was about to
     /// be registered, and is not.
@@ -107,11 +149,6 @@ impl AgentLog {
             None if tail.is_empty() => Ok(None),
             None => Err(unreadable(path)),
         }
-    }
-
-    /// The agent that a log in this folder is of, as its last line has it.
-    pub(crate) fn read_last(folder: &Dir, name: &str) -> Result<Option<Agent>> {
-        Ok(Self::last_line(folder, name)?.map(|line| line.agent))
     }
 }
 
@@ -267,6 +304,17 @@ impl TaskDir {
         self.last_line()
     }
 
+    /// The journal's last mark by `rev`, and the rev of its last mark of all.
+    pub(crate) fn mark_at(&self, rev: u64) -> Result<(Sought<Mark>, u64)> {
+        let file = self.dir.need_file(JOURNAL, Access::Read)?;
+        let newest = Cell::new(0);
+        let sought = last_that(&file, &self.dir.at(JOURNAL), decode_mark::<Mark>, |mark| {
+            newest.set(newest.get().max(mark.rev));
+            mark.rev <= rev
+        })?;
+        Ok((sought, newest.get()))
+    }
+
     fn last_line<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         let file = self.dir.need_file(JOURNAL, Access::Read)?;
         Ok(Tail::read(&file, &self.dir.at(JOURNAL), Strictness::Log, decode_mark)?.last)
@@ -275,6 +323,14 @@ impl TaskDir {
     /// The rev of the last change that is applied here; 0 before the first.
     pub(crate) fn applied_rev(&self) -> Result<u64> {
         Ok(self.last_line()?.map_or(0, |mark: MarkHead| mark.rev))
+    }
+
+    /// The highest rev that its lock file notes; 0 if that says nothing. Read before the journals, which it never is ahead of.
+    pub(crate) fn noted(&self) -> Result<u64> {
+        let lock = self.dir.file(LOCK, Access::Read)?;
+        Ok(lock
+            .and_then(|lock| Record::read(&lock))
+            .map_or(0, |record| record.rev))
     }
 
     /// Whether the task was deleted. What is left of its directory may lie anywhere and is no task any more; its journal
@@ -299,8 +355,7 @@ impl TaskDir {
     /// Opens an agent's log, wherever it lies; `None` if there is no such agent. What opens under another spelling of the
     /// agent's id or the task's is `not_found`: it is another's.
     pub(crate) fn log(&self, agent: &AgentId, access: Access) -> Result<Option<AgentLog>> {
-        // A reader without the lock may look into `active` just after the log left and into `ended` just before it came.
-        for folder in [Folder::Active, Folder::Ended, Folder::Active, Folder::Ended] {
+        for folder in LOOKED_INTO {
             let name = format!("{}/{}", folder.path(), log_name(agent));
             if let Some(file) = self.dir.file(&name, access)? {
                 let path = self.dir.at(&name);
@@ -335,11 +390,26 @@ impl TaskDir {
         }
     }
 
-    /// Whether an agent's log has this line of its life, or later ones already.
-    pub(crate) fn has_recorded(&self, agent: &Agent) -> Result<bool> {
-        let log = self.log(&agent.id, Access::Read)?;
-        let last = log.and_then(|log| log.tail.last);
-        Ok(last.is_some_and(|line| line.agent.seq >= agent.seq))
+    /// Opens an agent's log for reading, wherever it lies; none if there is no such log.
+    pub(crate) fn open_log(&self, agent: &AgentId) -> Result<Option<(File, PathBuf)>> {
+        for folder in LOOKED_INTO {
+            let name = format!("{}/{}", folder.path(), log_name(agent));
+            if let Some(file) = self.dir.file(&name, Access::Read)? {
+                return Ok(Some((file, self.dir.at(&name))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// An agent's log as it was at a rev, wherever it lies; none if there is no such log.
+    pub(crate) fn log_at(&self, agent: &AgentId, rev: u64) -> Result<Option<LogAt>> {
+        for folder in LOOKED_INTO {
+            let name = format!("{}/{}", folder.path(), log_name(agent));
+            if let Some(log) = LogAt::read(&self.dir, &name, rev)? {
+                return Ok(Some(log));
+            }
+        }
+        Ok(None)
     }
 
     fn spelled_otherwise(&self, asked: &AgentId, own: &AgentId) -> Error {

@@ -6,7 +6,7 @@ use super::dir::Dir;
 use super::home::{Home, LOCK, REGISTRY, TASKS};
 use super::lock::{Lock, Mode, Patience};
 use super::task::{FINDINGS, Folder, JOURNAL, LEASES, OUTPUT, TaskDir, TaskGuard};
-use super::{FileStore, agents, document, read};
+use super::{FileStore, agents, commit, document, read};
 use crate::model::rules::{self, Closing};
 use crate::model::{
     Agent, AgentId, Change, Counts, End, EndHow, Kind, NewTask, Rejection, SeveritySums, Status,
@@ -157,11 +157,7 @@ impl<'a> Building<'a> {
                 }));
             }
             if patience.is_over() {
-                return Err(Error::LockTimeout {
-                    path: self.home.dir.at(LOCK),
-                    waited: patience.timeout,
-                    holder: None,
-                });
+                return Err(commit::unfinished(self.home, patience));
             }
             std::thread::sleep(std::time::Duration::from_millis(2));
         }

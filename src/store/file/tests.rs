@@ -87,7 +87,7 @@ fn one_life_is_counted_in_both_registries() {
         3
     );
     store.close_task(&task, false).unwrap();
-    let (totals, tasks) = store.tasks(Scope::All).unwrap();
+    let Overview { totals, tasks, .. } = store.overview(Scope::All).unwrap();
     assert_eq!(
         (totals.tasks_open, totals.tasks_closed, tasks.len()),
         (0, 1, 1)

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use agentreg::model::{Agent, Counts, Event, Finding, Report, SeveritySums, TaskState, Totals};
-use agentreg::store::{AgentsWanted, EventQuery, FindingQuery, ReportQuery, Result, Scope, Store};
+use agentreg::store::{
+    AgentsWanted, EventQuery, FindingQuery, Overview, ReportQuery, Result, Scope, Store,
+};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
@@ -17,7 +19,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     pub fn take(store: &impl Store) -> Result<Self> {
-        let (totals, tasks) = store.tasks(Scope::All)?;
+        let Overview { totals, tasks, .. } = store.overview(Scope::All)?;
         let mut snapshot = Self {
             totals,
             agents: Vec::new(),

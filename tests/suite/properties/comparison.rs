@@ -5,7 +5,9 @@ use std::path::Path;
 use agentreg::model::{
     Agent, AgentId, Severity, SeveritySums, Task as Settings, TaskState, TaskStatus,
 };
-use agentreg::store::{AgentsWanted, EventQuery, FindingQuery, ReportQuery, Scope, Store};
+use agentreg::store::{
+    AgentsWanted, EventQuery, FindingQuery, Overview, ReportQuery, Scope, Store,
+};
 
 use super::model::{self, Model, Task};
 use super::operation::AGENTS;
@@ -19,7 +21,11 @@ pub fn assert_equal(store: &impl Store, model: &Model) {
         model.machine_limit
     );
     for scope in [Scope::Open, Scope::All] {
-        let (totals, states) = store.tasks(scope).unwrap();
+        let Overview {
+            totals,
+            tasks: states,
+            ..
+        } = store.overview(scope).unwrap();
         assert_eq!(totals, model.totals());
         let mut states: Vec<_> = states.iter().map(|s| (s.task.id.to_string(), s)).collect();
         states.sort_by(|a, b| a.0.cmp(&b.0));

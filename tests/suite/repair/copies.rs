@@ -87,7 +87,8 @@ fn a_copy_that_was_made_while_calls_ran_counts_right_or_says_damaged_until_it_is
         ]);
         if ran.code != Some(0) {
             assert_eq!(ran.code, Some(6), "{at}: {}", ran.stderr);
-            twin.ok(&["doctor", "--repair"]);
+            let repaired = twin.run(&["doctor", "--repair"]);
+            assert_eq!(repaired.code, Some(0), "{at}: {}", repaired.stdout);
             twin.agent("T", "later");
         }
         is_right(twin, &at);

@@ -277,6 +277,19 @@ impl Repair<'_> {
         Ok(())
     }
 
+    /// What the journal's last line says of an agent of this task goes on its log, also where the line cannot be applied as
+    /// it stands, because it contradicts the task's own journal.
+    fn apply_last(&mut self, guard: &TaskGuard) -> Result<()> {
+        let last = or_none(self.home.last_commit())?.flatten();
+        match last
+            .filter(|last| last.task == guard.id)
+            .and_then(|last| last.agent)
+        {
+            Some(agent) => self.restore(guard, &agent.id),
+            None => Ok(()),
+        }
+    }
+
     /// Appends what the journal knows of an agent and its log does not.
     fn restore(&mut self, guard: &TaskGuard, id: &AgentId) -> Result<()> {
         let records = records(self.home, &guard.id, id)?;
@@ -298,7 +311,8 @@ impl Repair<'_> {
                 restored = true;
             }
         }
-        guard.file_away(newest, &mut log.folder)?;
+        // The folder is an index: who cannot put it right goes on without.
+        let _ = guard.file_away(newest, &mut log.folder);
         if restored {
             let what =
                 "restored from the journal; reports that neither it nor the log had are lost";
@@ -497,6 +511,7 @@ impl Repair<'_> {
         }
         let mut guard = task.lock(&self.store.patience())?;
         or_none(guard.recover(self.home))?;
+        self.apply_last(&guard)?;
         if !Survey::of(self.home, &guard, history)?
             .found
             .0
@@ -589,6 +604,7 @@ impl Repair<'_> {
             let Some(mut guard) = self.lock(id)? else {
                 return Ok(());
             };
+            self.apply_last(&guard)?;
             let history = History::read_again(self.store, self.home)?.0;
             let status = self.status_of(&mut guard, &history)?;
             let counts = recount::task(&guard)?;
