@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use atomicwrites::{AtomicFile, OverwriteBehavior};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::dir::{Access, Dir};
 use super::jsonl::newer;
@@ -12,23 +12,34 @@ use super::line::{Bad, decode_document};
 use crate::model::SCHEMA;
 use crate::store::{Error, Result};
 
-#[derive(Serialize, Deserialize)]
+/// No document of this program's comes near: what is larger is none of its.
+const MAX_DOCUMENT: u64 = 16 * 1024 * 1024;
+
+#[derive(Serialize)]
 struct Document<T> {
     schema: u32,
     #[serde(flatten)]
     content: T,
 }
 
-/// Reads the document `name` in `dir`; `None` if it is not there.
+/// Reads the document `name` in `dir`; `None` if it is not there. Its `schema` is for the content to pass over.
 pub(crate) fn read<T: DeserializeOwned>(dir: &Dir, name: &str) -> Result<Option<T>> {
     let Some(mut file) = dir.file(name, Access::Read)? else {
         return Ok(None);
     };
     let mut text = Vec::new();
-    file.read_to_end(&mut text)
+    file.by_ref()
+        .take(MAX_DOCUMENT + 1)
+        .read_to_end(&mut text)
         .map_err(|e| Error::io("read", dir.at(name), e))?;
-    match decode_document::<Document<T>>(&text) {
-        Ok(document) => Ok(Some(document.content)),
+    if text.len() as u64 > MAX_DOCUMENT {
+        return Err(Error::damaged(
+            dir.at(name),
+            format!("it is longer than {MAX_DOCUMENT} bytes"),
+        ));
+    }
+    match decode_document(&text) {
+        Ok(content) => Ok(Some(content)),
         Err(Bad::Newer(found)) => Err(newer(&dir.at(name), found)),
         Err(Bad::Garbage(what)) => Err(Error::damaged(dir.at(name), what)),
     }
