@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::foreign::{self, Plain};
+use super::foreign::{self, FOREIGN, Plain};
 use super::{AgentId, AgentType, Evidence, Extra, Foreign, Status, TaskId, Timestamp};
 
 /// One headless worker, as of one line of its log. The last line is its state now.
@@ -105,7 +105,7 @@ struct ForeignMember<F> {
 const REPORT: &str = "report";
 
 impl Plain for Agent {
-    const SET_ASIDE: &'static [&'static str] = &["leased", "run"];
+    const SET_ASIDE: &'static [&'static str] = &[FOREIGN, "leased", "run"];
 
     fn plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::deserialize(deserializer)

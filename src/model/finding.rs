@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::foreign::{self, Plain};
+use super::foreign::{self, FOREIGN, Plain};
 use super::{AgentId, Extra, Foreign, Json, TaskId, Timestamp};
 
 /// How much a finding matters.
@@ -166,7 +166,7 @@ struct ForeignMember<F> {
 }
 
 impl Plain for Finding {
-    const SET_ASIDE: &'static [&'static str] = &[];
+    const SET_ASIDE: &'static [&'static str] = &[FOREIGN];
 
     fn plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::deserialize(deserializer)

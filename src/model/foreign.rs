@@ -204,7 +204,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Sieve<'_, A> {
         seed: K,
     ) -> Result<Option<K::Value>, A::Error> {
         while let Some(Name(name)) = self.map.next_key()? {
-            if name != FOREIGN && !self.names.contains(&&*name) {
+            if !self.names.contains(&&*name) {
                 return seed
                     .deserialize(CowStrDeserializer::new(name))
                     .map(Some);

@@ -25,6 +25,7 @@ pub use event::{Change, Event};
 pub use evidence::{Evidence, FilesChanged, Requirement};
 pub use finding::{Finding, NewFinding, Severity, SeveritySums};
 pub use foreign::Foreign;
+pub(crate) use foreign::{Plain, sift};
 pub use id::{AgentId, AgentType, InvalidId, TaskId};
 pub(crate) use json::Tidied;
 pub use json::Json;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::foreign::{self, Plain};
+use super::foreign::{self, FOREIGN, Plain};
 use super::{Counts, Extra, Foreign, Requirement, SeveritySums, TaskId, Timestamp};
 
 /// How urgent a task is.
@@ -154,7 +154,7 @@ struct ForeignMember<F> {
 }
 
 impl Plain for Task {
-    const SET_ASIDE: &'static [&'static str] = &[];
+    const SET_ASIDE: &'static [&'static str] = &[FOREIGN];
 
     fn plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::deserialize(deserializer)
@@ -164,8 +164,6 @@ impl Plain for Task {
 impl<'de> Deserialize<'de> for Task {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (mut task, mut aside) = foreign::sift::<Self, D>(deserializer)?;
-        // The document's own, and the same for everything in it.
-        task.extra.shift_remove("schema");
         task.foreign = match foreign::member::<ForeignMember<Foreign>>(&mut aside) {
             Some(member) => member.task,
             None => foreign::of_version_1(&mut task.extra, &[], aside),

@@ -4,12 +4,12 @@ use std::io::{Read, Write};
 
 use atomicwrites::{AtomicFile, OverwriteBehavior};
 use serde::de::DeserializeOwned;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::dir::{Access, Dir};
 use super::jsonl::newer;
 use super::line::{Bad, decode_document};
-use crate::model::SCHEMA;
+use crate::model::{Plain, SCHEMA, sift};
 use crate::store::{Error, Result};
 
 /// No document of this program's comes near: what is larger is none of its.
@@ -22,7 +22,24 @@ struct Document<T> {
     content: T,
 }
 
-/// Reads the document `name` in `dir`; `None` if it is not there. Its `schema` is for the content to pass over.
+/// The content of a document, read where it stands: `flatten` would read each number in it first, and keep not every digit.
+struct Content<T>(T);
+
+impl<T: DeserializeOwned> Plain for Content<T> {
+    const SET_ASIDE: &'static [&'static str] = &["schema"];
+
+    fn plain<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        T::deserialize(deserializer).map(Self)
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Content<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        sift(deserializer).map(|(content, _)| content)
+    }
+}
+
+/// Reads the document `name` in `dir`; `None` if it is not there.
 pub(crate) fn read<T: DeserializeOwned>(dir: &Dir, name: &str) -> Result<Option<T>> {
     let Some(mut file) = dir.file(name, Access::Read)? else {
         return Ok(None);
@@ -31,7 +48,13 @@ pub(crate) fn read<T: DeserializeOwned>(dir: &Dir, name: &str) -> Result<Option<
     file.by_ref()
         .take(MAX_DOCUMENT + 1)
         .read_to_end(&mut text)
-        .map_err(|e| Error::io("read", dir.at(name), e))?;
+        .map_err(|e| match e.kind() {
+            std::io::ErrorKind::IsADirectory => Error::damaged(
+                dir.at(name),
+                "there is a directory where the registry has a file",
+            ),
+            _ => Error::io("read", dir.at(name), e),
+        })?;
     if text.len() as u64 > MAX_DOCUMENT {
         return Err(Error::damaged(
             dir.at(name),
@@ -39,7 +62,7 @@ pub(crate) fn read<T: DeserializeOwned>(dir: &Dir, name: &str) -> Result<Option<
         ));
     }
     match decode_document(&text) {
-        Ok(content) => Ok(Some(content)),
+        Ok(Content(content)) => Ok(Some(content)),
         Err(Bad::Newer(found)) => Err(newer(&dir.at(name), found)),
         Err(Bad::Garbage(what)) => Err(Error::damaged(dir.at(name), what)),
     }
