@@ -132,7 +132,8 @@ impl<'de> Deserialize<'de> for Agent {
             agent.foreign = foreign::of_version_1(&mut agent.extra, &["schema", "rev"], aside);
             match report {
                 Some(Value::Object(fields)) => {
-                    agent.report_foreign = foreign::of_version_1(&mut { fields }, &[], Foreign::new());
+                    agent.report_foreign =
+                        foreign::of_version_1(&mut { fields }, &[], Foreign::new());
                 }
                 Some(other) => agent.foreign.insert_value(REPORT.to_owned(), &other),
                 None => {}

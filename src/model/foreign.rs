@@ -205,9 +205,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Sieve<'_, A> {
     ) -> Result<Option<K::Value>, A::Error> {
         while let Some(Name(name)) = self.map.next_key()? {
             if !self.names.contains(&&*name) {
-                return seed
-                    .deserialize(CowStrDeserializer::new(name))
-                    .map(Some);
+                return seed.deserialize(CowStrDeserializer::new(name)).map(Some);
             }
             let value = self.map.next_value()?;
             self.aside.insert(name, value);

@@ -2,8 +2,8 @@
 
 use super::{
     Agent, AgentId, AgentType, Counts, End, EndHow, Evidence, Extra, FilesChanged, Foreign, Kind,
-    ProcessIdentity, Rejection, RunRecord, Settings, Status, Task, TaskId,
-    TaskStatus, Timestamp, Totals,
+    ProcessIdentity, Rejection, RunRecord, Settings, Status, Task, TaskId, TaskStatus, Timestamp,
+    Totals,
 };
 
 /// What somebody who registers an agent says of it.

@@ -41,12 +41,11 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Content<T> {
 
 /// Reads the document `name` in `dir`; `None` if it is not there.
 pub(crate) fn read<T: DeserializeOwned>(dir: &Dir, name: &str) -> Result<Option<T>> {
-    let Some(mut file) = dir.file(name, Access::Read)? else {
+    let Some(file) = dir.file(name, Access::Read)? else {
         return Ok(None);
     };
     let mut text = Vec::new();
-    file.by_ref()
-        .take(MAX_DOCUMENT + 1)
+    file.take(MAX_DOCUMENT + 1)
         .read_to_end(&mut text)
         .map_err(|e| match e.kind() {
             std::io::ErrorKind::IsADirectory => Error::damaged(

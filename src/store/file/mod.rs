@@ -42,6 +42,7 @@ mod ended;
 mod events;
 mod find;
 mod findings;
+mod first;
 mod follow;
 mod home;
 mod import;
@@ -266,6 +267,10 @@ impl Store for FileStore {
 
     fn view(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView> {
         read::view(self, task, wanted)
+    }
+
+    fn registered(&self, task: &TaskId, agent: &AgentId) -> Result<Agent> {
+        first::registered(self, task, agent)
     }
 
     fn peek(&self, task: &TaskId, wanted: AgentsWanted<'_>) -> Result<TaskView> {
