@@ -12,6 +12,9 @@ use super::{AgentId, AgentType, Evidence, Extra, Foreign, Status, TaskId, Timest
 /// One headless worker, as of one line of its log. The last line is its state now.
 ///
 /// The first line alone holds the prompt, and what is foreign to the agent: every later line would repeat it.
+///
+/// The functions `serialize` and `deserialize` of the type itself are what is derived for its own fields. The traits of
+/// these names, which all else goes through, put foreign fields where they belong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct Agent {
