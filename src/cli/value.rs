@@ -120,7 +120,7 @@ pub fn requirement(text: &str) -> Result<Requirement, BadValue> {
 /// A label, `KEY=VALUE`.
 pub fn label(text: &str) -> Result<(String, String), BadValue> {
     if text.len() > MAX_LABEL {
-        return Err(too_long("a label", text.len(), MAX_LABEL));
+        return Err(too_long("a label", Some(text.len()), MAX_LABEL));
     }
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -207,7 +207,8 @@ fn empty(origin: &str) -> BadValue {
 }
 
 /// The sentence for what exceeds its bound.
-pub fn too_long(what: &str, is: usize, most: usize) -> BadValue {
+pub fn too_long(what: &str, is: Option<usize>, most: usize) -> BadValue {
+    let is = is.map_or("more".to_owned(), |is| is.to_string());
     let known = [(1024 * 1024, "MiB"), (1024, "KiB")];
     let most_named = known
         .iter()
@@ -292,7 +293,7 @@ mod tests {
     #[test]
     fn a_bound_is_named_with_what_exceeds_it() {
         assert_eq!(
-            too_long("a prompt", 2000, 1024).sentence,
+            too_long("a prompt", Some(2000), 1024).sentence,
             "a prompt may have at most 1024 bytes (1 KiB), this one has 2000"
         );
         assert!(label(&format!("k={}", "v".repeat(126))).is_ok());

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::sync::LazyLock;
 
-use agentreg::model::{Agent, AgentId, REPORT_EXTRA, Report, SCHEMA, TaskId};
+use agentreg::model::{Agent, AgentId, Extra, Report, SCHEMA, TaskId};
 use agentreg::store::{AgentsWanted, EventQuery, FindingQuery, ReportQuery, Store};
 use serde::Serialize;
 
@@ -11,8 +12,11 @@ use super::Outcome;
 use super::alive::alive;
 use super::context::{Context, no_task};
 use crate::cli::ExportArgs;
-use crate::output::json::{AgentObject, FindingObject, TaskItem, WithExtra};
+use crate::output::json::{AgentObject, FindingObject, TaskItem, WithForeign};
 use crate::output::{Answer, Failure, inert, stream};
+
+/// What later versions add to a report stands in its agent.
+static NONE: LazyLock<Extra> = LazyLock::new(Extra::new);
 
 /// The reports of so many agents are held at a time.
 const BATCH: usize = 256;
@@ -43,7 +47,11 @@ pub fn run(args: &ExportArgs, context: &Context) -> Outcome {
         let state = &view.state;
         put(
             out,
-            &WithExtra::new(TaskItem::from(state), &state.task.extra),
+            &WithForeign::new(
+                TaskItem::from(state),
+                &state.task.foreign,
+                &state.task.extra,
+            ),
         )?;
         write!(out, ",\"agents\":")?;
         failed = agents(out, store, &task, view.agents)?;
@@ -53,9 +61,13 @@ pub fn run(args: &ExportArgs, context: &Context) -> Outcome {
         write!(out, ",\"findings\":")?;
         list(
             out,
-            findings
-                .iter()
-                .map(|finding| WithExtra::new(FindingObject::from(finding), &finding.extra)),
+            findings.iter().map(|finding| {
+                WithForeign::new(
+                    FindingObject::from(finding),
+                    &finding.foreign,
+                    &finding.extra,
+                )
+            }),
         )?;
         write!(out, ",\"events\":")?;
         list(out, &events)?;
@@ -83,15 +95,28 @@ fn agents(
         for agent in batch {
             out.write_all(separator)?;
             separator = b",";
-            agent.extra.shift_remove(REPORT_EXTRA);
+            let first = match store.registered(task, &agent.id) {
+                Ok(first) => first,
+                Err(error) => return Ok(Some(error.into())),
+            };
+            // A registry of 0.1.0 has it in the last line.
+            let mut foreign = first.foreign;
+            foreign.extend(std::mem::take(&mut agent.foreign));
+            let reports = reports.remove(&agent.id).unwrap_or_default();
+            let object = AgentObject::new(agent, alive(store, agent));
             put(
                 out,
                 &Exported {
-                    agent: WithExtra::new(
-                        AgentObject::new(agent, alive(store, agent)),
+                    agent: WithForeign::new(
+                        object.with_prompt(first.prompt.as_deref()),
+                        &foreign,
                         &agent.extra,
-                    ),
-                    reports: reports.remove(&agent.id).unwrap_or_default(),
+                    )
+                    .beside(&["reports"]),
+                    reports: reports
+                        .iter()
+                        .map(|report| WithForeign::new(report, &report.foreign, &NONE))
+                        .collect(),
                 },
             )?;
         }
@@ -106,8 +131,8 @@ fn agents(
 #[derive(Serialize)]
 struct Exported<'a> {
     #[serde(flatten)]
-    agent: WithExtra<'a, AgentObject<'a>>,
-    reports: Vec<Report>,
+    agent: WithForeign<'a, AgentObject<'a>>,
+    reports: Vec<WithForeign<'a, &'a Report>>,
 }
 
 fn reports(

@@ -16,8 +16,11 @@ use crate::output::{Answer, Failure, Working};
 
 pub fn run(args: &ImportArgs, context: &Context) -> Outcome {
     let workspace = open(&args.directory)?;
-    let zone = Zone::system();
-    let mut intake = Intake::default();
+    let zone = zone()?;
+    let mut intake = Intake {
+        zone: zone.name().to_owned(),
+        ..Intake::default()
+    };
     let mut answer = Answer::nothing().of_change();
     for directory in workspace.tasks() {
         answer = take_in(directory, &workspace, &zone, &mut intake, answer, context)?;
@@ -30,6 +33,7 @@ pub fn run(args: &ImportArgs, context: &Context) -> Outcome {
         let message = format!("no task could be taken in: {first}");
         return Err(Failure::new(Kind::Damaged, message));
     }
+    intake.damages.extend_from_slice(workspace.refused());
     intake.differences.extend(workspace.differences());
     Ok(if context.json() {
         answer.with_text(document(&intake))
@@ -47,9 +51,44 @@ fn open(directory: &Path) -> Result<Workspace, Failure> {
     let workspace = Workspace::open(directory)
         .map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")).hint(HINT))?;
     if workspace.tasks().is_empty() {
-        return Err(Failure::usage(format!("there is no task in {shown}")).hint(HINT));
+        let mut message = format!("there is no task in {shown}");
+        let missing = workspace.missing();
+        if !missing.is_empty() {
+            message.push_str("; the orchestrator's registry names ");
+            message.push_str(&listed(&missing));
+            message.push_str(", whose directories are not there");
+        }
+        for note in workspace.refused().iter().take(MOST_NAMED) {
+            message.push_str("; ");
+            message.push_str(&note.to_string());
+        }
+        return Err(Failure::usage(message).hint(HINT));
     }
     Ok(workspace)
+}
+
+/// So many are named in an error.
+const MOST_NAMED: usize = 100;
+
+fn listed(names: &[&str]) -> String {
+    let (first, rest) = names.split_at(names.len().min(MOST_NAMED));
+    let text = first.join(", ");
+    if rest.is_empty() {
+        text
+    } else {
+        format!("{text} and {} more", rest.len())
+    }
+}
+
+/// The zone that times without an offset are in.
+fn zone() -> Result<Zone, Failure> {
+    let wanted = std::env::var_os("TZ");
+    let wanted = wanted.as_ref().map(|wanted| wanted.to_string_lossy());
+    Zone::system(wanted.as_deref()).map_err(|what| {
+        Failure::usage(format!("TZ: {what}")).hint(
+            "set TZ to the zone that the workspace's times are in, such as UTC or Europe/Berlin",
+        )
+    })
 }
 
 fn take_in(
@@ -126,6 +165,7 @@ fn document(intake: &Intake) -> String {
         tasks: Vec<TaskItem<'a>>,
         skipped: Vec<Skipped<'a>>,
         differences: Vec<&'a Note>,
+        zone: &'a str,
     }
     json::document(&Document {
         tasks: intake
@@ -139,6 +179,7 @@ fn document(intake: &Intake) -> String {
             .map(|(task, reason)| Skipped { task, reason })
             .collect(),
         differences: intake.damages.iter().chain(&intake.differences).collect(),
+        zone: &intake.zone,
     })
 }
 

@@ -81,7 +81,7 @@ pub fn part(name: &OsStr, words: &[OsString]) -> Option<u8> {
     }
 }
 
-/// What `register` and `progress` answer in JSON.
+/// What `progress` and others answer in JSON.
 fn agent_document(store: &dyn Store, agent: &Agent) -> String {
     json::document(&Keyed(
         "agent",

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use agentreg::model::rules::Registration;
-use agentreg::model::{AgentId, AgentType, Kind, ProcessIdentity, TaskId};
+use agentreg::model::{AgentId, AgentType, Kind, MAX_LABELS, ProcessIdentity, TaskId};
 use agentreg::process;
 use agentreg::store::{AgentsWanted, Error, Store};
 
+use super::alive::alive;
 use super::context::{self, Context, now, random};
 use super::slots::Slot;
 use super::{Outcome, text};
 use crate::cli::value::Parent;
 use crate::cli::{AgentOptions, RegisterArgs};
+use crate::output::json::{self, AgentObject, Keyed};
 use crate::output::{Answer, Failure};
 
 /// Six hex digits a second and type run out late; a hundred clashes in a row are no accident.
@@ -40,7 +42,9 @@ pub fn run(args: &RegisterArgs, context: &Context) -> Outcome {
     })?;
     let agent = &done.value;
     let answer = if context.json() {
-        Answer::text(super::agent_document(store, agent))
+        let object = AgentObject::new(agent, alive(store, agent));
+        let object = object.with_prompt(agent.prompt.as_deref());
+        Answer::text(json::document(&Keyed("agent", object)))
     } else {
         Answer::lines([&agent.id])
     };
@@ -55,6 +59,14 @@ pub fn registration(
     args: &AgentOptions,
     task: &TaskId,
 ) -> Result<Registration, Failure> {
+    let labels: BTreeMap<_, _> = args.labels.iter().cloned().collect();
+    if labels.len() > MAX_LABELS {
+        return Err(Failure::usage(format!(
+            "an agent may have at most {MAX_LABELS} labels, this one has {}",
+            labels.len()
+        ))
+        .hint("put what is long into --prompt: labels are what agents are chosen by"));
+    }
     Ok(Registration {
         id: match &args.id {
             Some(id) => id.clone(),
@@ -67,7 +79,7 @@ pub fn registration(
         process: None,
         ttl: args.ttl.map(|ttl| ttl.as_secs()),
         host: Some(process::host_name()),
-        labels: args.labels.iter().cloned().collect::<BTreeMap<_, _>>(),
+        labels,
         command: None,
         prompt: args.prompt.as_deref().map(text::prompt).transpose()?,
     })

@@ -3,8 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use agentreg::model::{MAX_DATA, MAX_MESSAGE, MAX_PROMPT};
-use serde_json::Value;
+use agentreg::model::{Json, MAX_DATA, MAX_MESSAGE, MAX_PROMPT};
 
 use crate::cli::value::too_long;
 use crate::output::Failure;
@@ -53,7 +52,7 @@ impl Bound<'_> {
     fn check(self, length: usize) -> Result<(), Failure> {
         if length > self.most {
             return Err(Failure::usage(
-                too_long(self.what, length, self.most).sentence,
+                too_long(self.what, Some(length), self.most).sentence,
             ));
         }
         Ok(())
@@ -61,7 +60,7 @@ impl Bound<'_> {
 }
 
 /// A finding's data: JSON itself, `@FILE`, or `-` for standard input.
-pub fn data(argument: &str) -> Result<Value, Failure> {
+pub fn data(argument: &str) -> Result<Json, Failure> {
     let bound = Bound {
         what: "--data",
         most: MAX_DATA,
@@ -75,8 +74,8 @@ pub fn data(argument: &str) -> Result<Value, Failure> {
         None => argument.to_owned(),
     };
     bound.check(text.trim_end().len())?;
-    let value = serde_json::from_str(&text).map_err(|error| no_json(argument, &error))?;
-    if depth(&value) > MAX_DATA_DEPTH {
+    let value = Json::parse(&text).map_err(|error| no_json(argument, &error))?;
+    if value.depth() > MAX_DATA_DEPTH {
         return Err(Failure::usage(format!(
             "--data is nested deeper than {MAX_DATA_DEPTH} levels"
         )));
@@ -93,15 +92,8 @@ fn no_json(argument: &str, error: &serde_json::Error) -> Failure {
     }
 }
 
-fn depth(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
-        _ => 0,
-    }
-}
-
-/// All there is, as UTF-8. What is far too long is counted but not kept; a newline at the end is not yet too long.
+/// All there is, as UTF-8. What is too long is refused once that is known: it may have no end. A newline at the end is
+/// not yet too long.
 fn read(mut from: impl Read, name: &str, bound: Bound<'_>) -> Result<String, Failure> {
     const NEWLINE: usize = 2;
     let mut bytes = Vec::new();
@@ -111,9 +103,9 @@ fn read(mut from: impl Read, name: &str, bound: Bound<'_>) -> Result<String, Fai
         .read_to_end(&mut bytes)
         .map_err(|error| unreadable(name, &error))?;
     if bytes.len() > most {
-        let rest =
-            io::copy(&mut from, &mut io::sink()).map_err(|error| unreadable(name, &error))?;
-        bound.check(bytes.len() + usize::try_from(rest).unwrap_or(usize::MAX))?;
+        return Err(Failure::usage(
+            too_long(bound.what, None, bound.most).sentence,
+        ));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to() + 1;
@@ -153,7 +145,7 @@ mod tests {
         );
         assert!(data("").is_err());
         assert!(data("nan").is_err());
-        assert_eq!(data("-1").unwrap(), Value::from(-1));
+        assert_eq!(data("-1").unwrap().as_str(), "-1");
     }
 
     #[test]
@@ -165,14 +157,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_counted_whole() {
+    fn what_is_too_long_is_refused_before_it_ends() {
         let bound = Bound {
             what: "a message",
             most: 10,
         };
-        let failure = read(&[b'x'; 5000][..], "standard input", bound).unwrap_err();
+        let failure = read(io::repeat(b'x'), "standard input", bound).unwrap_err();
         assert!(
-            failure.message.contains("this one has 5000"),
+            failure.message.contains("this one has more"),
             "{}",
             failure.message
         );

@@ -2,15 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
-use super::{AgentId, AgentType, Evidence, Extra, Status, TaskId, Timestamp};
-
-/// The field of [`Agent::extra`] that holds unknown fields of that line's report alone; the next line has it no more.
-pub const REPORT_EXTRA: &str = "report";
+use super::foreign::{self, FOREIGN, Plain};
+use super::{AgentId, AgentType, Evidence, Extra, Foreign, Status, TaskId, Timestamp};
 
 /// One headless worker, as of one line of its log. The last line is its state now.
+///
+/// The first line alone holds the prompt, and what is foreign to the agent: every later line would repeat it.
+///
+/// The functions `serialize` and `deserialize` of the type itself are what is derived for its own fields. The traits of
+/// these names, which all else goes through, put foreign fields where they belong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Agent {
     /// Unique in its task.
     pub id: AgentId,
@@ -69,17 +75,115 @@ pub struct Agent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<ProcessIdentity>,
     /// Whether its supervisor holds a lease for as long as it lives.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_deserializing, skip_serializing_if = "std::ops::Not::not")]
     pub leased: bool,
     /// What version 1 had no fields for.
-    #[serde(default, skip_serializing_if = "RunRecord::is_empty")]
+    #[serde(skip)]
     pub run: RunRecord,
     /// The number of the task's last finding when it was registered: its own come after it.
     #[serde(default)]
     pub findings_before: u64,
-    /// Fields this version does not know.
-    #[serde(flatten)]
+    /// Fields of the agent that an import brought along.
+    #[serde(skip)]
+    pub foreign: Foreign,
+    /// Fields of this line's report that an import brought along. The next line has them no more.
+    #[serde(skip)]
+    pub report_foreign: Foreign,
+    /// Fields that a later version has.
+    #[serde(flatten, skip_serializing)]
     pub extra: Extra,
+}
+
+/// The member `foreign` of an agent's line.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ForeignMember<F> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<F>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<F>,
+}
+
+/// The name under which 0.1.0 kept what is foreign to a report.
+const REPORT: &str = "report";
+
+impl Plain for Agent {
+    const SET_ASIDE: &'static [&'static str] = &[FOREIGN, "leased", "run"];
+
+    fn plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Agent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (mut agent, mut aside) = foreign::sift::<Self, D>(deserializer)?;
+        // 0.1.0 let an import have a field `leased`: one that is neither yes nor no is that.
+        if let Some(leased) = aside.get("leased").and_then(|value| value.read().ok()) {
+            agent.leased = leased;
+            aside.remove("leased");
+        }
+        if let Some(member) = foreign::member::<ForeignMember<Foreign>>(&mut aside) {
+            agent.foreign = member.agent.unwrap_or_default();
+            agent.report_foreign = member.report.unwrap_or_default();
+            if let Some(run) = aside.remove("run") {
+                agent.run = run.read().map_err(D::Error::custom)?;
+            }
+            agent.foreign.extend(aside);
+        } else {
+            let report = agent.extra.shift_remove(REPORT);
+            agent.foreign = foreign::of_version_1(&mut agent.extra, &["schema", "rev"], aside);
+            match report {
+                Some(Value::Object(fields)) => {
+                    agent.report_foreign =
+                        foreign::of_version_1(&mut { fields }, &[], Foreign::new());
+                }
+                Some(other) => agent.foreign.insert_value(REPORT.to_owned(), &other),
+                None => {}
+            }
+        }
+        Ok(agent)
+    }
+}
+
+impl Serialize for Agent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            #[serde(flatten)]
+            agent: PlainAgent<'a>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            foreign: Option<ForeignMember<&'a Foreign>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            run: Option<&'a RunRecord>,
+            #[serde(flatten)]
+            extra: &'a Extra,
+        }
+        struct PlainAgent<'a>(&'a Agent);
+        impl Serialize for PlainAgent<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                Agent::serialize(self.0, serializer)
+            }
+        }
+        let given = |foreign| Some(foreign).filter(|foreign: &&Foreign| !foreign.is_empty());
+        let run = Some(&self.run).filter(|run| !run.is_empty());
+        let foreign = ForeignMember {
+            agent: given(&self.foreign),
+            report: given(&self.report_foreign),
+        };
+        // What 0.1.0 did not know is only looked for beside the member.
+        let needed = foreign.agent.is_some()
+            || foreign.report.is_some()
+            || run.is_some()
+            || !self.extra.is_empty();
+        Line {
+            agent: PlainAgent(self),
+            foreign: needed.then_some(foreign),
+            run,
+            extra: &self.extra,
+        }
+        .serialize(serializer)
+    }
 }
 
 impl Agent {
@@ -90,10 +194,6 @@ impl Agent {
 
     /// This line seen as a report.
     pub fn report(&self) -> Report {
-        let extra = match self.extra.get(REPORT_EXTRA) {
-            Some(serde_json::Value::Object(extra)) => extra.clone(),
-            _ => Extra::new(),
-        };
         Report {
             agent: self.id.clone(),
             seq: self.seq,
@@ -101,7 +201,7 @@ impl Agent {
             status: self.status,
             percent: self.percent,
             message: self.message.clone(),
-            extra,
+            foreign: self.report_foreign.clone(),
         }
     }
 }
@@ -220,7 +320,7 @@ pub enum Liveness {
 }
 
 /// One line of an agent's log, as `reports` lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
     /// Whose.
     pub agent: AgentId,
@@ -234,7 +334,7 @@ pub struct Report {
     pub percent: u8,
     /// What it said.
     pub message: Option<String>,
-    /// Fields of this report that this version does not know, as they came in with an import.
-    #[serde(flatten)]
-    pub extra: Extra,
+    /// Fields of this report that an import brought along; only an export gives them back.
+    #[serde(skip)]
+    pub foreign: Foreign,
 }

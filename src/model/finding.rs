@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{AgentId, Extra, TaskId, Timestamp};
+use super::foreign::{self, FOREIGN, Plain};
+use super::{AgentId, Extra, Foreign, Json, TaskId, Timestamp};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -115,7 +115,7 @@ pub struct NewFinding {
     /// What was found.
     pub message: String,
     /// Anything more, for programs.
-    pub data: Option<Value>,
+    pub data: Option<Json>,
     /// The file it is about.
     pub file: Option<String>,
     /// The line of that file.
@@ -124,6 +124,7 @@ pub struct NewFinding {
 
 /// A finding in the task's registry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Finding {
     /// Numbers the task's findings from 1 without gaps.
     pub seq: u64,
@@ -142,14 +143,72 @@ pub struct Finding {
     pub message: String,
     /// Anything more, for programs.
     #[serde(default)]
-    pub data: Option<Value>,
+    pub data: Option<Json>,
     /// The file it is about.
     #[serde(default)]
     pub file: Option<String>,
     /// The line of that file.
     #[serde(default)]
     pub line: Option<u64>,
-    /// Fields this version does not know.
-    #[serde(flatten)]
+    /// Fields that an import brought along.
+    #[serde(skip)]
+    pub foreign: Foreign,
+    /// Fields that a later version has.
+    #[serde(flatten, skip_serializing)]
     pub extra: Extra,
+}
+
+/// The member `foreign` of a finding's line.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForeignMember<F> {
+    finding: F,
+}
+
+impl Plain for Finding {
+    const SET_ASIDE: &'static [&'static str] = &[FOREIGN];
+
+    fn plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Finding {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (mut finding, mut aside) = foreign::sift::<Self, D>(deserializer)?;
+        finding.foreign = match foreign::member::<ForeignMember<Foreign>>(&mut aside) {
+            Some(member) => member.finding,
+            None => foreign::of_version_1(&mut finding.extra, &["schema", "sums"], aside),
+        };
+        Ok(finding)
+    }
+}
+
+impl Serialize for Finding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            #[serde(flatten)]
+            finding: PlainFinding<'a>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            foreign: Option<ForeignMember<&'a Foreign>>,
+            #[serde(flatten)]
+            extra: &'a Extra,
+        }
+        struct PlainFinding<'a>(&'a Finding);
+        impl Serialize for PlainFinding<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                Finding::serialize(self.0, serializer)
+            }
+        }
+        let needed = !(self.foreign.is_empty() && self.extra.is_empty());
+        Line {
+            finding: PlainFinding(self),
+            foreign: needed.then_some(ForeignMember {
+                finding: &self.foreign,
+            }),
+            extra: &self.extra,
+        }
+        .serialize(serializer)
+    }
 }

@@ -9,7 +9,9 @@ mod duration;
 mod event;
 mod evidence;
 mod finding;
+mod foreign;
 mod id;
+mod json;
 mod refusal;
 pub mod rules;
 mod secrets;
@@ -18,15 +20,17 @@ mod status;
 mod task;
 mod time;
 
-pub use agent::{
-    Agent, End, EndHow, Liveness, ProcessIdentity, REPORT_EXTRA, Report, RunRecord, Running,
-};
+pub use agent::{Agent, End, EndHow, Liveness, ProcessIdentity, Report, RunRecord, Running};
 pub use counts::{Counts, Totals};
 pub use duration::{format_duration, parse_duration};
 pub use event::{Change, Event};
 pub use evidence::{Evidence, FilesChanged, Requirement};
 pub use finding::{Finding, NewFinding, Severity, SeveritySums};
+pub use foreign::Foreign;
+pub(crate) use foreign::{Plain, sift};
 pub use id::{AgentId, AgentType, InvalidId, TaskId};
+pub use json::Json;
+pub(crate) use json::Tidied;
 pub use refusal::{Kind, Rejection};
 pub use secrets::masked;
 pub use size::{format_amount, format_size, parse_size};
@@ -48,10 +52,13 @@ pub const NEWEST_SCHEMA: u32 = 2;
 pub const MAX_MESSAGE: usize = 64 * 1024;
 /// The longest `data` of a finding, in bytes of JSON.
 pub const MAX_DATA: usize = 1024 * 1024;
-/// The longest prompt kept of an agent, in bytes.
-pub const MAX_PROMPT: usize = 1024;
+/// The longest prompt kept of an agent, in bytes. Like the bounds on labels it holds when an agent is registered: one with
+/// more, of before the bound, is read.
+pub const MAX_PROMPT: usize = 16 * 1024;
 /// The longest label, in bytes of `KEY=VALUE`.
 pub const MAX_LABEL: usize = 128;
+/// So many labels an agent has at most: every line of its log holds them.
+pub const MAX_LABELS: usize = 64;
 
 /// Fields of a line or document that this version does not know; they survive a rewrite.
 pub type Extra = serde_json::Map<String, serde_json::Value>;

@@ -1,9 +1,9 @@
 //! The decisions: may this agent be registered, may it report that, may this task be closed?
 
 use super::{
-    Agent, AgentId, AgentType, Counts, End, EndHow, Evidence, Extra, FilesChanged, Kind,
-    ProcessIdentity, REPORT_EXTRA, Rejection, RunRecord, Settings, Status, Task, TaskId,
-    TaskStatus, Timestamp, Totals,
+    Agent, AgentId, AgentType, Counts, End, EndHow, Evidence, Extra, FilesChanged, Foreign, Kind,
+    ProcessIdentity, Rejection, RunRecord, Settings, Status, Task, TaskId, TaskStatus, Timestamp,
+    Totals,
 };
 
 /// What somebody who registers an agent says of it.
@@ -78,6 +78,7 @@ pub fn admit(new: &Registration, at: &Situation<'_>) -> Result<Admission, Reject
         let same = Agent {
             findings_before: existing.findings_before,
             process: existing.process.clone(),
+            foreign: existing.foreign.clone(),
             extra: existing.extra.clone(),
             ..agent
         } == *existing;
@@ -199,6 +200,8 @@ fn registered(new: &Registration, at: &Situation<'_>, depth: u32, when: Timestam
         leased: false,
         run: RunRecord::default(),
         findings_before: at.findings,
+        foreign: Foreign::new(),
+        report_foreign: Foreign::new(),
         extra: Extra::new(),
     }
 }
@@ -293,7 +296,12 @@ fn ended_word(status: Status) -> &'static str {
 
 fn next_line(agent: &Agent, status: Status, now: Timestamp) -> Agent {
     let mut next = agent.clone();
-    next.extra.shift_remove(REPORT_EXTRA);
+    // The first line has it for good.
+    next.prompt = None;
+    if agent.seq == 1 {
+        next.foreign = Foreign::new();
+    }
+    next.report_foreign = Foreign::new();
     next.status = status;
     next.seq += 1;
     next.updated_at = now;

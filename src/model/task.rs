@@ -4,9 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Counts, Extra, Requirement, SeveritySums, TaskId, Timestamp};
+use super::foreign::{self, FOREIGN, Plain};
+use super::{Counts, Extra, Foreign, Requirement, SeveritySums, TaskId, Timestamp};
 
 /// How urgent a task is.
 #[derive(
@@ -117,6 +118,7 @@ pub struct NewTask {
 
 /// A task's settings, as its `registry.json` holds them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Task {
     /// Its id.
     pub id: TaskId,
@@ -136,9 +138,67 @@ pub struct Task {
     /// What a completion must show.
     #[serde(default)]
     pub require_evidence: Requirement,
-    /// Fields this version does not know.
-    #[serde(flatten)]
+    /// Fields that an import brought along.
+    #[serde(skip)]
+    pub foreign: Foreign,
+    /// Fields that a later version has.
+    #[serde(flatten, skip_serializing)]
     pub extra: Extra,
+}
+
+/// The member `foreign` of a task's settings.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForeignMember<F> {
+    task: F,
+}
+
+impl Plain for Task {
+    const SET_ASIDE: &'static [&'static str] = &[FOREIGN];
+
+    fn plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Task {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (mut task, mut aside) = foreign::sift::<Self, D>(deserializer)?;
+        task.foreign = match foreign::member::<ForeignMember<Foreign>>(&mut aside) {
+            Some(member) => member.task,
+            None => foreign::of_version_1(&mut task.extra, &[], aside),
+        };
+        Ok(task)
+    }
+}
+
+impl Serialize for Task {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            #[serde(flatten)]
+            task: PlainTask<'a>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            foreign: Option<ForeignMember<&'a Foreign>>,
+            #[serde(flatten)]
+            extra: &'a Extra,
+        }
+        struct PlainTask<'a>(&'a Task);
+        impl Serialize for PlainTask<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                Task::serialize(self.0, serializer)
+            }
+        }
+        let needed = !(self.foreign.is_empty() && self.extra.is_empty());
+        Document {
+            task: PlainTask(self),
+            foreign: needed.then_some(ForeignMember {
+                task: &self.foreign,
+            }),
+            extra: &self.extra,
+        }
+        .serialize(serializer)
+    }
 }
 
 impl Task {
@@ -152,17 +212,24 @@ impl Task {
             created_at: now,
             limits: new.limits,
             require_evidence: new.require_evidence,
+            foreign: Foreign::new(),
             extra: Extra::new(),
+        }
+    }
+
+    /// Its settings alone, without the fields that are kept for others.
+    #[must_use]
+    pub fn settings_alone(&self) -> Self {
+        Self {
+            foreign: Foreign::new(),
+            extra: Extra::new(),
+            ..self.clone()
         }
     }
 
     /// Whether opening `new` again would give this task.
     pub fn equals(&self, new: &NewTask) -> bool {
-        Self::open(new, self.created_at)
-            == Self {
-                extra: Extra::new(),
-                ..self.clone()
-            }
+        Self::open(new, self.created_at) == self.settings_alone()
     }
 }
 

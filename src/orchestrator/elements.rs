@@ -3,7 +3,12 @@
 
 use std::io::{self, BufRead};
 
+use serde::de::IgnoredAny;
+
+use super::fields::Fields;
+use super::lines::{MAX_RECORD, parse, reason};
 use super::nesting::Nesting;
+use super::note::{Note, Notes};
 
 /// One member of the list: where it lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,12 +39,32 @@ impl Outline {
     }
 }
 
+impl Outline {
+    /// Its fields.
+    pub(super) fn read(
+        &self,
+        place: &super::note::Place,
+        notes: &mut Notes,
+    ) -> Result<Fields, Note> {
+        let text = std::str::from_utf8(&self.json)
+            .map_err(|error| place.note(format!("not a registry: {error}")))?;
+        serde_json::from_str::<IgnoredAny>(text).map_err(|error| {
+            let line = self.line_in_file(error.line() as u64);
+            place
+                .line(line)
+                .note(format!("not a registry: {}", reason(&error)))
+        })?;
+        let what = "not a registry: not a JSON object";
+        parse(&self.json, place.clone(), notes).ok_or_else(|| place.note(what))
+    }
+}
+
 /// Why a document could not be cut.
 #[derive(Debug)]
 pub(super) enum Uncut {
     Io(io::Error),
     /// The line, and what is wrong there.
-    Malformed(u64, &'static str),
+    Malformed(u64, String),
 }
 
 impl From<io::Error> for Uncut {
@@ -48,7 +73,8 @@ impl From<io::Error> for Uncut {
     }
 }
 
-/// Reads all of `reader`, hands each agent to `element` and returns the rest. Neither is checked beyond its brackets.
+/// Reads all of `reader`, hands each agent to `element` and returns the rest. Neither is checked beyond its brackets. Of an
+/// agent longer than [`MAX_RECORD`] the bytes are not handed over.
 pub(super) fn cut(
     mut reader: impl BufRead,
     mut element: impl FnMut(Element, &[u8]),
@@ -72,6 +98,10 @@ pub(super) fn cut(
             used
         } else {
             let used = top.take(chunk);
+            if outline.json.len() + used > MAX_RECORD {
+                let what = format!("longer than {} MiB without its agents", MAX_RECORD >> 20);
+                return Err(Uncut::Malformed(place.line, what));
+            }
             outline.json.extend_from_slice(&chunk[..used]);
             place.pass(&chunk[..used]);
             if top.in_list {
@@ -85,7 +115,7 @@ pub(super) fn cut(
     if top.in_list {
         return Err(Uncut::Malformed(
             place.line,
-            "it ends inside the list of agents",
+            "it ends inside the list of agents".to_owned(),
         ));
     }
     Ok(outline)
@@ -175,7 +205,7 @@ impl List {
                 place.pass(&chunk[used..used + taken]);
                 used += taken;
                 if ended && let Some((offset, line)) = self.begun.take() {
-                    let len = self.bytes.len();
+                    let len = usize::try_from(place.offset - offset).unwrap_or(usize::MAX);
                     element(Element { offset, len, line }, &self.bytes);
                     self.bytes.clear();
                     self.after_member = true;
@@ -184,17 +214,28 @@ impl List {
             }
             match chunk[used] {
                 b']' if self.after_comma => {
-                    return Err(Uncut::Malformed(place.line, "no agent after a comma"));
+                    return Err(Uncut::Malformed(
+                        place.line,
+                        "no agent after a comma".to_owned(),
+                    ));
                 }
                 b']' => return Ok((used, true)),
                 b',' if self.after_member => {
                     self.after_member = false;
                     self.after_comma = true;
                 }
-                b',' => return Err(Uncut::Malformed(place.line, "no agent before a comma")),
+                b',' => {
+                    return Err(Uncut::Malformed(
+                        place.line,
+                        "no agent before a comma".to_owned(),
+                    ));
+                }
                 byte if byte.is_ascii_whitespace() => {}
                 _ if self.after_member => {
-                    return Err(Uncut::Malformed(place.line, "no comma between two agents"));
+                    return Err(Uncut::Malformed(
+                        place.line,
+                        "no comma between two agents".to_owned(),
+                    ));
                 }
                 _ => {
                     self.after_comma = false;
@@ -214,16 +255,23 @@ impl List {
         for (i, byte) in chunk.iter().enumerate() {
             let bare = self.nesting.depth == 0 && !self.nesting.in_string;
             if bare && (matches!(byte, b',' | b']') || byte.is_ascii_whitespace()) {
-                self.bytes.extend_from_slice(&chunk[..i]);
+                self.keep(&chunk[..i]);
                 return (i, true);
             }
             if self.nesting.closes(*byte) {
-                self.bytes.extend_from_slice(&chunk[..=i]);
+                self.keep(&chunk[..=i]);
                 return (i + 1, true);
             }
         }
-        self.bytes.extend_from_slice(chunk);
+        self.keep(chunk);
         (chunk.len(), false)
+    }
+
+    /// Holds what may still be a member that is taken in.
+    fn keep(&mut self, bytes: &[u8]) {
+        if self.bytes.len() <= MAX_RECORD {
+            self.bytes.extend_from_slice(bytes);
+        }
     }
 }
 

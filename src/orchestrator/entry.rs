@@ -3,20 +3,20 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::Zone;
 use super::fields::{self, Fields};
 use super::note::{Notes, Place};
 use crate::model::{
-    AgentId, AgentType, Evidence, Extra, FilesChanged, MAX_PROMPT, Status, TaskId, Timestamp,
+    AgentId, AgentType, Evidence, FilesChanged, Foreign, Json, MAX_PROMPT, Status, TaskId,
+    Timestamp,
 };
 
 /// The agents that the registry lists, with their depth.
 pub(super) type Known = HashMap<AgentId, u32>;
 
 /// What agents of a task have in common.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) task: &'a TaskId,
     pub(super) created_at: Timestamp,
@@ -27,10 +27,8 @@ pub(super) struct Context<'a> {
 /// As much of an entry as must be known of all before one can be read.
 #[derive(Debug, Deserialize)]
 pub(super) struct Head {
-    #[serde(default)]
-    id: Value,
-    #[serde(default)]
-    depth: Value,
+    id: Option<Json>,
+    depth: Option<Json>,
 }
 
 impl Head {
@@ -43,19 +41,25 @@ impl Head {
                 format!("not an agent: {}", super::lines::reason(&error)),
             )
         })?;
-        let id = fields::word(&head.id).map_err(|what| (0, format!("agent left out: {what}")))?;
-        Ok((id, depth(&head.depth).unwrap_or(0)))
+        let id = head.id.as_ref().ok_or("it has no id".to_owned());
+        let id = id
+            .and_then(fields::word)
+            .map_err(|what| (0, format!("agent left out: {what}")))?;
+        let depth = head.depth.as_ref().and_then(|value| depth(value).ok());
+        Ok((id, depth.unwrap_or(0)))
     }
 }
 
-fn depth(value: &Value) -> Result<u32, String> {
-    u32::try_from(fields::whole(value)?).map_err(|_| format!("{value} is not a depth"))
+fn depth(value: &Json) -> Result<u32, String> {
+    u32::try_from(fields::whole(value)?).map_err(|_| format!("{} is not a depth", value.as_str()))
 }
 
 /// What the registry says of an agent.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) place: Place,
+    /// Whether the registry lists it, or only its logs know it.
+    pub(super) is_listed: bool,
     pub(super) id: AgentId,
     pub(super) agent_type: AgentType,
     pub(super) parent: Option<AgentId>,
@@ -69,10 +73,31 @@ pub(super) struct Entry {
     pub(super) reason: Option<String>,
     pub(super) prompt: Option<String>,
     pub(super) validation: Option<Validation>,
-    pub(super) extra: Extra,
+    pub(super) foreign: Foreign,
 }
 
 impl Entry {
+    /// What can be said of an agent that only its logs know, and that was heard of `first` then.
+    pub(super) fn unlisted(id: AgentId, place: Place, first: Option<Timestamp>) -> Self {
+        Self {
+            place,
+            is_listed: false,
+            agent_type: type_in(&id),
+            id,
+            parent: None,
+            depth: 1,
+            status: None,
+            percent: None,
+            started_at: first,
+            last_update: None,
+            ended_at: None,
+            reason: None,
+            prompt: None,
+            validation: None,
+            foreign: Foreign::new(),
+        }
+    }
+
     /// Reads an entry; none if it names no agent.
     pub(super) fn read(mut from: Fields, cx: &Context<'_>, notes: &mut Notes) -> Option<Self> {
         let id = from.take("id", notes, fields::word)?;
@@ -100,12 +125,9 @@ impl Entry {
         let prompt = prompt(&mut from, notes);
         Some(Self {
             place,
+            is_listed: true,
             id,
-            agent_type: agent_type.unwrap_or_else(|| {
-                "agent"
-                    .parse()
-                    .unwrap_or_else(|_| unreachable!("a type may be called so"))
-            }),
+            agent_type: agent_type.unwrap_or_else(some_agent),
             parent,
             depth,
             status,
@@ -116,9 +138,24 @@ impl Entry {
             reason,
             prompt,
             validation,
-            extra: from.into_extra(),
+            foreign: from.into_foreign(),
         })
     }
+}
+
+/// The type of an agent that names none.
+fn some_agent() -> AgentType {
+    "agent"
+        .parse()
+        .unwrap_or_else(|_| unreachable!("a type may be called so"))
+}
+
+/// The type in an id that the orchestrator made, such as `format_reader-141512-0a1b2c`: what comes before its last two parts.
+fn type_in(id: &AgentId) -> AgentType {
+    let first = id.as_str().rsplitn(3, '-').last();
+    first
+        .and_then(|first| first.parse().ok())
+        .unwrap_or_else(some_agent)
 }
 
 fn parent(id: &AgentId, from: &mut Fields, cx: &Context<'_>, notes: &mut Notes) -> Option<AgentId> {
@@ -133,7 +170,7 @@ fn parent(id: &AgentId, from: &mut Fields, cx: &Context<'_>, notes: &mut Notes) 
                 "agent {id} names the parent {named:?}, which the task does not have: it has none now"
             );
             notes.differs(&from.place, what);
-            from.put_back("parent", Value::String(named));
+            from.put_back("parent", &named);
             None
         }
     }
@@ -143,11 +180,8 @@ fn parent(id: &AgentId, from: &mut Fields, cx: &Context<'_>, notes: &mut Notes) 
 fn prompt(from: &mut Fields, notes: &mut Notes) -> Option<String> {
     let mut prompt = from.take("prompt", notes, fields::text)?;
     if prompt.len() > MAX_PROMPT {
-        from.put_back("prompt", Value::String(prompt.clone()));
-        let cut = (0..=MAX_PROMPT)
-            .rev()
-            .find(|cut| prompt.is_char_boundary(*cut));
-        prompt.truncate(cut.unwrap_or(0));
+        from.put_back("prompt", &prompt);
+        fields::cut(&mut prompt, MAX_PROMPT);
     }
     Some(prompt)
 }
@@ -185,8 +219,10 @@ struct Pattern {
     elapsed_seconds: Option<f64>,
 }
 
-fn validation(value: &Value) -> Result<Validation, String> {
-    Validation::deserialize(value).map_err(|error| format!("not understood: {error}"))
+fn validation(value: &Json) -> Result<Validation, String> {
+    value
+        .read()
+        .map_err(|error| format!("not understood: {error}"))
 }
 
 impl Validation {

@@ -3,89 +3,23 @@
 
 use std::str::FromStr;
 
-use serde_json::{Map, Value};
-
 use super::Zone;
 use super::note::{Notes, Place};
-use crate::model::{Extra, Status, Timestamp};
+use crate::model::{Foreign, Json, Status, Timestamp};
 
-/// Where fields go that bear a name of ours.
+/// What the orchestrator calls the parent of an agent that no agent started.
 pub(super) const ORCHESTRATOR: &str = "orchestrator";
-
-/// The names that lines, documents and the output of this program give to fields of their own.
-const OURS: [&str; 60] = [
-    "active",
-    "agent",
-    "agents",
-    "alive",
-    "at",
-    "by_severity",
-    "change",
-    "command",
-    "completed",
-    "counts",
-    "crc",
-    "created_at",
-    "data",
-    "depth",
-    "description",
-    "end",
-    "ended_at",
-    "events",
-    "evidence",
-    "failed",
-    "file",
-    "findings",
-    "findings_before",
-    "host",
-    "id",
-    "labels",
-    "limits",
-    "line",
-    "max_agents",
-    "max_concurrent",
-    "max_depth",
-    "message",
-    "parent",
-    "percent",
-    "pid",
-    "priority",
-    "process",
-    "prompt",
-    "record",
-    "registered_at",
-    "report",
-    "reports",
-    "require_evidence",
-    "rev",
-    "schema",
-    "seq",
-    "severity",
-    "spawned",
-    "status",
-    "sums",
-    "task",
-    "tasks_closed",
-    "tasks_open",
-    "terminated",
-    "totals",
-    "ttl",
-    "type",
-    "updated_at",
-    "workspace",
-    ORCHESTRATOR,
-];
 
 /// A record that is being read.
 #[derive(Debug)]
 pub(super) struct Fields {
     pub(super) place: Place,
-    map: Map<String, Value>,
+    fields: Foreign,
 }
 
 impl Fields {
-    pub(super) fn new(place: Place, map: Map<String, Value>) -> Self {
-        Self { place, map }
+    pub(super) fn new(place: Place, fields: Foreign) -> Self {
+        Self { place, fields }
     }
 
     /// Takes the field if `read` understands it. `null` is none.
@@ -93,11 +27,11 @@ impl Fields {
         &mut self,
         key: &str,
         notes: &mut Notes,
-        read: impl FnOnce(&Value) -> Result<T, String>,
+        read: impl FnOnce(&Json) -> Result<T, String>,
     ) -> Option<T> {
         let value = self.peek(key, notes, read);
-        if value.is_some() || self.map.get(key).is_some_and(Value::is_null) {
-            self.map.shift_remove(key);
+        if value.is_some() || self.fields.get(key).is_some_and(Json::is_null) {
+            self.fields.remove(key);
         }
         value
     }
@@ -107,44 +41,41 @@ impl Fields {
         &self,
         key: &str,
         notes: &mut Notes,
-        read: impl FnOnce(&Value) -> Result<T, String>,
+        read: impl FnOnce(&Json) -> Result<T, String>,
     ) -> Option<T> {
-        match self.map.get(key) {
-            None | Some(Value::Null) => None,
-            Some(value) => read(value)
-                .map_err(|what| notes.damaged(&self.place, format!("{key}: {what}")))
-                .ok(),
-        }
+        let value = self.fields.get(key).filter(|value| !value.is_null())?;
+        read(value)
+            .map_err(|what| notes.damaged(&self.place, format!("{key}: {what}")))
+            .ok()
     }
 
-    /// Leaves a value with those that were not understood.
-    pub(super) fn put_back(&mut self, key: &str, value: Value) {
-        self.map.insert(key.to_owned(), value);
+    /// Leaves a text with the fields that were not understood.
+    pub(super) fn put_back(&mut self, key: &str, text: &str) {
+        put(&mut self.fields, key, text);
     }
 
-    /// The fields that nobody took, those with a name of ours apart from the others.
-    pub(super) fn into_extra(self) -> Extra {
-        let (ours, mut extra): (Extra, Extra) = self
-            .map
-            .into_iter()
-            .partition(|(key, _)| OURS.contains(&key.as_str()));
-        if !ours.is_empty() {
-            extra.insert(ORCHESTRATOR.to_owned(), Value::Object(ours));
-        }
-        extra
-    }
-
-    /// The fields that nobody took, as they are.
-    pub(super) fn into_rest(self) -> Extra {
-        self.map
+    /// The fields that nobody took.
+    pub(super) fn into_foreign(self) -> Foreign {
+        self.fields
     }
 }
 
-pub(super) fn text(value: &Value) -> Result<String, String> {
-    match value {
-        Value::String(text) => Ok(text.clone()),
-        other => Err(format!("{} is not a text", shown(other))),
-    }
+/// Adds a text to foreign fields.
+pub(super) fn put(fields: &mut Foreign, key: &str, text: &str) {
+    // A text has a form in JSON.
+    fields.extend(Json::of(&text).ok().map(|value| (key.to_owned(), value)));
+}
+
+/// Cuts a text to so many bytes, or to as many as whole characters have.
+pub(super) fn cut(text: &mut String, most: usize) {
+    let cut = (0..=most).rev().find(|cut| text.is_char_boundary(*cut));
+    text.truncate(cut.unwrap_or(0));
+}
+
+pub(super) fn text(value: &Json) -> Result<String, String> {
+    value
+        .read()
+        .map_err(|_| format!("{} is not a text", shown(value)))
 }
 
 /// A text, or the JSON of anything else: a message is kept whatever it is.
@@ -152,55 +83,62 @@ pub(super) fn text(value: &Value) -> Result<String, String> {
     clippy::unnecessary_wraps,
     reason = "one of the readers that `take` is given"
 )]
-pub(super) fn any_text(value: &Value) -> Result<String, String> {
-    Ok(text(value).unwrap_or_else(|_| value.to_string()))
+pub(super) fn any_text(value: &Json) -> Result<String, String> {
+    Ok(text(value).unwrap_or_else(|_| value.as_str().to_owned()))
 }
 
 #[allow(
     clippy::unnecessary_wraps,
     reason = "one of the readers that `take` is given"
 )]
-pub(super) fn anything(value: &Value) -> Result<Value, String> {
+pub(super) fn anything(value: &Json) -> Result<Json, String> {
     Ok(value.clone())
 }
 
-pub(super) fn word<T: FromStr<Err: ToString>>(value: &Value) -> Result<T, String> {
+pub(super) fn word<T: FromStr<Err: ToString>>(value: &Json) -> Result<T, String> {
     text(value)?.parse().map_err(|e: T::Err| e.to_string())
 }
 
-pub(super) fn status(value: &Value) -> Result<Status, String> {
+pub(super) fn status(value: &Json) -> Result<Status, String> {
     word(value)
 }
 
-pub(super) fn time(zone: &Zone) -> impl Fn(&Value) -> Result<Timestamp, String> + '_ {
-    |value| zone.read(&text(value)?)
+/// A time as a text, or seconds since 1970.
+pub(super) fn time(zone: &Zone) -> impl Fn(&Json) -> Result<Timestamp, String> + '_ {
+    |value| match value.read::<f64>() {
+        Ok(seconds) => {
+            Zone::seconds(seconds).ok_or_else(|| format!("{} is not a time", shown(value)))
+        }
+        Err(_) => zone.read(&text(value)?),
+    }
 }
 
-pub(super) fn whole(value: &Value) -> Result<u64, String> {
+pub(super) fn whole(value: &Json) -> Result<u64, String> {
     value
-        .as_u64()
-        .ok_or_else(|| format!("{} is not a whole number", shown(value)))
+        .read()
+        .map_err(|_| format!("{} is not a whole number", shown(value)))
 }
 
 /// 0 to 100; a fraction is cut off.
-pub(super) fn percent(value: &Value) -> Result<u8, String> {
+pub(super) fn percent(value: &Json) -> Result<u8, String> {
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "it is within 0 to 100"
     )]
     value
-        .as_f64()
+        .read::<f64>()
+        .ok()
         .filter(|percent| (0.0..=100.0).contains(percent))
         .map(|percent| percent as u8)
         .ok_or_else(|| format!("{} is not a percentage", shown(value)))
 }
 
 /// At most a line of a value, for a message.
-fn shown(value: &Value) -> String {
-    let text = value.to_string();
+fn shown(value: &Json) -> String {
+    let text = value.as_str();
     match text.char_indices().nth(60) {
-        Some((cut, _)) => format!("{}…", &text[..cut]),
-        None => text,
+        Some((cut, _)) => format!("{}…", text.get(..cut).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }

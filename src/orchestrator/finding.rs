@@ -1,67 +1,65 @@
 //! One line of an agent's findings.
 
-use serde_json::Value;
-
 use super::entry::Context;
 use super::fields::{self, Fields};
 use super::note::Notes;
-use crate::model::{AgentId, Finding, Severity, Timestamp};
+use crate::model::{AgentId, Extra, Finding, MAX_MESSAGE, Severity, Timestamp};
 
-/// The findings of one file, in its order. `owner` is the agent the file is named after.
-pub(super) fn read(
-    owner: Option<&AgentId>,
-    lines: Vec<Fields>,
-    cx: &Context<'_>,
-    notes: &mut Notes,
-) -> Vec<Finding> {
-    let mut before = None;
-    lines
-        .into_iter()
-        .filter_map(|from| {
-            let finding = one(owner, before.unwrap_or(cx.created_at), from, cx, notes)?;
-            before = Some(finding.at);
-            Some(finding)
-        })
-        .collect()
+/// Whose a finding is: `owner` is the agent that its file is named after.
+pub(super) fn agent(owner: Option<&AgentId>, from: &Fields, notes: &mut Notes) -> Option<AgentId> {
+    let agent = from
+        .peek("agent_id", notes, fields::word)
+        .or_else(|| owner.cloned());
+    if agent.is_none() {
+        notes.damaged(&from.place, "a finding of no agent: left out");
+    }
+    agent
 }
 
-fn one(
-    owner: Option<&AgentId>,
-    before: Timestamp,
+/// The finding of `agent`, shared at `at`, whose fields are read.
+pub(super) fn read(
+    agent: AgentId,
+    at: Timestamp,
     mut from: Fields,
     cx: &Context<'_>,
     notes: &mut Notes,
-) -> Option<Finding> {
-    let agent = from
-        .take("agent_id", notes, fields::word)
-        .or_else(|| owner.cloned());
-    let Some(agent) = agent else {
-        notes.damaged(&from.place, "a finding of no agent: left out");
-        return None;
-    };
+) -> Finding {
+    // Both are told where the file was looked through.
+    let mut told = Notes::default();
+    from.take("agent_id", &mut told, fields::word::<AgentId>);
+    from.take("timestamp", &mut told, fields::time(cx.zone));
     if !cx.known.contains_key(&agent) {
         let what = format!("a finding of agent {agent}, which the registry does not have: kept");
         notes.differs(&from.place, what);
     }
-    let at = from.take("timestamp", notes, fields::time(cx.zone));
     let severity = severity(&mut from, notes);
-    Some(Finding {
+    let message = from.take("message", notes, fields::any_text);
+    Finding {
         seq: 0,
-        at: at.unwrap_or(before),
+        at,
         task: cx.task.clone(),
         agent,
         finding_type: from
             .take("finding_type", notes, fields::any_text)
             .unwrap_or_else(|| "insight".to_owned()),
         severity,
-        message: from
-            .take("message", notes, fields::any_text)
-            .unwrap_or_default(),
+        message: within_bound(message, &mut from).unwrap_or_default(),
         data: from.take("data", notes, fields::anything),
         file: from.take("file", notes, fields::text),
         line: from.take("line", notes, fields::whole),
-        extra: from.into_extra(),
-    })
+        foreign: from.into_foreign(),
+        extra: Extra::new(),
+    }
+}
+
+/// A message; the whole of a long one stays with the foreign fields.
+pub(super) fn within_bound(message: Option<String>, from: &mut Fields) -> Option<String> {
+    let mut message = message?;
+    if message.len() > MAX_MESSAGE {
+        from.put_back("message", &message);
+        fields::cut(&mut message, MAX_MESSAGE);
+    }
+    Some(message)
 }
 
 fn severity(from: &mut Fields, notes: &mut Notes) -> Severity {
@@ -70,7 +68,7 @@ fn severity(from: &mut Fields, notes: &mut Notes) -> Severity {
     };
     word.parse().unwrap_or_else(|what| {
         notes.differs(&from.place, format!("severity: {what}: kept as low"));
-        from.put_back("severity", Value::String(word));
+        from.put_back("severity", &word);
         Severity::Low
     })
 }

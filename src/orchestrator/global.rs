@@ -1,14 +1,13 @@
 //! `registry/GLOBAL_REGISTRY.json`: what the orchestrator said of all its tasks in another place.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::fs::File;
-use std::io::{BufReader, ErrorKind};
-use std::path::Path;
+use std::io::{BufReader, Read};
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use super::folder::Folder;
 use super::note::{Note, Notes, Place};
 use crate::model::{AgentId, Counts, Status, TaskId};
 
@@ -19,13 +18,31 @@ pub struct GlobalRegistry {
     document: Document,
 }
 
+const NAME: &str = "GLOBAL_REGISTRY.json";
+
+/// So long a registry is read, in bytes: all of it is held.
+const MOST: u64 = 64 * 1024 * 1024;
+
 #[derive(Debug, serde::Deserialize)]
 struct Document {
     total_tasks: Option<u64>,
     total_agents_spawned: Option<u64>,
     active_agents: Option<u64>,
     #[serde(default)]
+    tasks: Names,
+    #[serde(default)]
     agents: Agents,
+}
+
+/// The names in a map, whatever stands under them.
+#[derive(Debug, Default)]
+struct Names(BTreeSet<String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let named = BTreeMap::<String, IgnoredAny>::deserialize(deserializer)?;
+        Ok(Self(named.into_keys().collect()))
+    }
 }
 
 /// Its agents; the names of their tasks, of which there are few, are held once.
@@ -90,26 +107,35 @@ impl GlobalRegistry {
     ///
     /// # Errors
     /// What is wrong with it, and where.
-    pub fn read(path: &Path) -> Result<Option<Self>, Note> {
-        let place = Place::file(path);
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error)
-                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
-            {
-                return Ok(None);
-            }
-            Err(error) => return Err(place.note(format!("cannot be opened: {error}"))),
+    pub(super) fn read(registry: &Folder) -> Result<Option<Self>, Note> {
+        let place = Place::file(&registry.at(NAME));
+        let Some(file) = registry.file(NAME).map_err(|what| place.note(what))? else {
+            return Ok(None);
         };
+        let length = file.metadata().map_or(0, |metadata| metadata.len());
+        if length > MOST {
+            let what = format!(
+                "longer than {} MiB: nothing is compared with it",
+                MOST >> 20
+            );
+            return Err(place.note(what));
+        }
         let document =
-            serde_json::from_reader(BufReader::with_capacity(1 << 16, file)).map_err(|error| {
-                let what = format!("not a registry: {}", super::lines::reason(&error));
-                place.line(error.line() as u64).note(what)
-            })?;
+            serde_json::from_reader(BufReader::with_capacity(1 << 16, file.take(length))).map_err(
+                |error| {
+                    let what = format!("not a registry: {}", super::lines::reason(&error));
+                    place.line(error.line() as u64).note(what)
+                },
+            )?;
         Ok(Some(Self { place, document }))
     }
 
-    /// Compares what it says of an agent with how that came in.
+    /// The tasks that it names.
+    pub(super) fn tasks(&self) -> impl Iterator<Item = &str> {
+        self.document.tasks.0.iter().map(String::as_str)
+    }
+
+    /// Compares what it says of an agent with how that came in. The newest generation keeps its agents elsewhere.
     pub(super) fn compare(
         &self,
         task: &TaskId,
@@ -117,6 +143,9 @@ impl GlobalRegistry {
         status: Status,
         notes: &mut Notes,
     ) {
+        if self.document.agents.by_id.is_empty() {
+            return;
+        }
         let known = self.document.agents.by_id.get(agent.as_str());
         let known = known.filter(|known| self.document.agents.tasks[known.task] == task.as_str());
         let Some(known) = known else {
@@ -162,6 +191,11 @@ impl GlobalRegistry {
                 let what = format!("{name} is {said} here, but {counted} by recount");
                 notes.push(self.place.note(what));
             }
+        }
+        let is_there = |task: &str| came_in.contains_key(task) || left_out.contains(task);
+        for task in self.tasks().filter(|task| !is_there(task)) {
+            let what = format!("task {task} is only here, its directory is not there: left out");
+            notes.push(self.place.note(what));
         }
         let agents = &self.document.agents;
         let mut only_here = BTreeMap::new();

@@ -24,15 +24,24 @@
 //!
 //! # What is kept
 //!
-//! Fields that are not ours stay: an agent's on the last line of its log, a report's on that line alone (see
-//! [`crate::model::Report::extra`]), a task's and a finding's with them. One that bears the name of a field of ours
-//! goes into an object `orchestrator` beside them; so does a value that could not be understood, such as an unknown
-//! status. A finding of an agent that is not in the registry is kept under that agent's id: it was meant for its peers,
-//! who are there. A progress log of such an agent is left out and named: nobody knows what it was.
+//! Fields that are not ours stay, as they were written, and so do values that could not be understood, such as an unknown
+//! status: an agent's with the first line of its log, a report's with that line alone, a task's and a finding's with them
+//! (see [`crate::model::Foreign`]). A field that is nested so deep that its line could not be read again is named and left
+//! out.
+//!
+//! An agent that is not listed and has logs is taken in from these: the orchestrator's newest generation keeps its agents in a
+//! database, which is not read, and older ones lost some. Its type is the id before the last two parts, its first line is its
+//! registration, and it stands where its last line says; one that only shared findings was registered with the first.
+//!
+//! # What is not trusted
+//!
+//! A workspace may come from anywhere. Below its base everything is opened by descriptor, no link is followed, and only
+//! regular files are opened ([`folder`]). Logs are read line by line, twice, and what is held of a line is where it lies
+//! ([`said`], [`shared`]); lines, files, agents and notes are bounded, and what is beyond is named ([`lines`], [`note`]).
 //!
 //! # Parts
 //!
-//! Pure: `elements` cuts a document into its agents, `fields` reads values, `task`, `entry`, `said`, `finding` map one
+//! `elements` cuts a document into its agents, `fields` reads values, `task`, `entry`, `said`, `finding` map one
 //! record each, `outcome` decides what stands, `life` makes a log of it. [`Workspace`] and [`TaskReader`] walk the
 //! directories. A million agents fit: what is held of each is its id, depth and place in the file.
 
@@ -40,6 +49,7 @@ mod elements;
 mod entry;
 mod fields;
 mod finding;
+mod folder;
 mod global;
 mod life;
 mod lines;
@@ -48,6 +58,7 @@ mod note;
 mod outcome;
 mod reader;
 mod said;
+mod shared;
 mod task;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,11 @@
 //! A task's settings and the counts that the orchestrator kept of it.
 
-use serde_json::Value;
-
 use super::Zone;
 use super::fields::{self, Fields};
 use super::note::{Note, Notes};
-use crate::model::{Counts, Limits, Priority, Requirement, Task, TaskId, Timestamp};
+use crate::model::{
+    Counts, Extra, Limits, MAX_MESSAGE, Priority, Requirement, Task, TaskId, Timestamp,
+};
 
 /// What `AGENT_REGISTRY.json` says apart from its agents.
 #[derive(Debug)]
@@ -80,14 +80,19 @@ pub(super) fn read(
             }),
     };
     match from.take("agents", notes, fields::anything) {
-        Some(Value::Array(_)) => {}
+        Some(list) if list.as_str().starts_with('[') => {}
         Some(_) => return Err(place.note("its agents are not a list: task left out")),
         None => notes.damaged(&place, "it has no list of agents"),
     }
+    let mut description = from
+        .take("task_description", notes, fields::any_text)
+        .unwrap_or_default();
+    if description.len() > MAX_MESSAGE {
+        from.put_back("task_description", &description);
+        fields::cut(&mut description, MAX_MESSAGE);
+    }
     let task = Task {
-        description: from
-            .take("task_description", notes, fields::any_text)
-            .unwrap_or_default(),
+        description,
         priority: from
             .take("priority", notes, fields::word::<Priority>)
             .unwrap_or_default(),
@@ -98,7 +103,8 @@ pub(super) fn read(
         limits,
         require_evidence: Requirement::default(),
         id,
-        extra: from.into_extra(),
+        foreign: from.into_foreign(),
+        extra: Extra::new(),
     };
     Ok(Settings { task, claims })
 }

@@ -1,5 +1,6 @@
 //! The orchestrator's times: local, without an offset.
 
+use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
@@ -7,17 +8,65 @@ use crate::model::Timestamp;
 
 /// The time zone that times without an offset are in.
 #[derive(Debug, Clone)]
-pub struct Zone(TimeZone);
+pub struct Zone {
+    zone: TimeZone,
+    name: String,
+}
 
 impl Zone {
-    /// The system's, `TZ` respected.
-    pub fn system() -> Self {
-        Self(TimeZone::system())
+    /// The system's, or the one that `wanted` names, as `TZ` does.
+    ///
+    /// # Errors
+    /// What `wanted` names is not known here. To take it for UTC, as the C library does, would move every time unseen.
+    pub fn system(wanted: Option<&str>) -> Result<Self, String> {
+        let Some(wanted) = wanted.map(|zone| zone.strip_prefix(':').unwrap_or(zone)) else {
+            return Ok(Self::new(TimeZone::try_system().unwrap_or(TimeZone::UTC)));
+        };
+        // A file of that name is the system's to find. Its own reading does not fail where a zone's name is wrong.
+        let zone = if wanted.is_empty() {
+            Some(TimeZone::UTC)
+        } else if wanted.starts_with('/') {
+            TimeZone::try_system().ok()
+        } else {
+            TimeZone::posix(wanted)
+                .or_else(|_| TimeZone::get(wanted))
+                .ok()
+        };
+        let zone = zone.ok_or_else(|| format!("{wanted:?} is no time zone that is known here"))?;
+        let name = if wanted.is_empty() { "UTC" } else { wanted };
+        Ok(Self {
+            zone,
+            name: name.to_owned(),
+        })
     }
 
     /// This one.
     pub fn new(zone: TimeZone) -> Self {
-        Self(zone)
+        let name = match zone.iana_name() {
+            Some(name) => name.to_owned(),
+            None if zone.is_unknown() => "UTC".to_owned(),
+            None => "the zone of this machine".to_owned(),
+        };
+        Self { zone, name }
+    }
+
+    /// What people call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The moment so many seconds after the beginning of 1970.
+    pub(super) fn seconds(seconds: f64) -> Option<Timestamp> {
+        // Nobody's agents worked after the year 5138: what is larger counts milliseconds.
+        let seconds = if seconds.abs() < 1e11 {
+            seconds
+        } else {
+            seconds / 1000.0
+        };
+        let since = SignedDuration::try_from_secs_f64(seconds).ok()?;
+        jiff::Timestamp::from_duration(since)
+            .ok()
+            .map(Timestamp::from_jiff)
     }
 
     /// Reads a time. One with an offset means that moment; one without is local: of a moment that came twice the first
@@ -41,7 +90,7 @@ impl Zone {
     }
 
     fn local(&self, at: DateTime) -> Option<Timestamp> {
-        let at = self.0.to_ambiguous_timestamp(at).compatible().ok()?;
+        let at = self.zone.to_ambiguous_timestamp(at).compatible().ok()?;
         Some(Timestamp::from_jiff(at))
     }
 }
@@ -77,6 +126,33 @@ mod tests {
         let read = |text| berlin().read(text).unwrap().to_string();
         assert_eq!(read("2025-10-26T02:30:00"), "2025-10-26T00:30:00.000000Z");
         assert_eq!(read("2025-03-30T02:30:00"), "2025-03-30T01:30:00.000000Z");
+    }
+
+    #[test]
+    fn a_zone_that_is_not_known_is_refused_and_a_known_one_is_named() {
+        for wrong in ["Mars/Phobos", "Europe/Berlni", "CET-1CETS,nonsense"] {
+            let refused = Zone::system(Some(wrong)).unwrap_err();
+            assert!(refused.contains(wrong), "{refused}");
+        }
+        for (wanted, name) in [
+            ("UTC", "UTC"),
+            ("", "UTC"),
+            (":UTC", "UTC"),
+            ("CET-1", "CET-1"),
+        ] {
+            assert_eq!(Zone::system(Some(wanted)).unwrap().name(), name);
+        }
+        assert!(!Zone::system(None).unwrap().name().is_empty());
+    }
+
+    #[test]
+    fn seconds_and_milliseconds_since_1970_are_times() {
+        let at = |seconds| Zone::seconds(seconds).map(|at| at.to_string());
+        let moment = Some("2026-02-10T14:15:20.500000Z".to_owned());
+        assert_eq!(at(1_770_732_920.5), moment);
+        assert_eq!(at(1_770_732_920_500.0), moment);
+        assert_eq!(at(f64::INFINITY), None);
+        assert_eq!(at(1e300), None);
     }
 
     #[test]

@@ -34,10 +34,21 @@ impl Formatter for Inert {
         }
         out.write_all(&fragment.as_bytes()[written..])
     }
+
+    // JSON that is kept as it was written. Outside its strings it has nothing to be escaped, and inside them a character
+    // and its escape say the same.
+    fn write_raw_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        self.write_string_fragment(out, fragment)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use agentreg::model::Json;
     use proptest::prelude::*;
 
     use super::*;
@@ -50,6 +61,16 @@ mod tests {
             let json = String::from_utf8(json).unwrap();
             prop_assert!(!json.chars().any(obeyed_or_hidden), "{json:?}");
             prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+
+        #[test]
+        fn json_that_is_kept_as_it_was_written_steers_no_terminal_either(text in any::<String>()) {
+            let kept = Json::parse(&serde_json::to_string(&[&text]).unwrap()).unwrap();
+            let mut json = Vec::new();
+            write(&mut json, &kept).unwrap();
+            let json = String::from_utf8(json).unwrap();
+            prop_assert!(!json.chars().any(obeyed_or_hidden), "{json:?}");
+            prop_assert_eq!(serde_json::from_str::<[String; 1]>(&json).unwrap(), [text]);
         }
     }
 }

@@ -1,17 +1,16 @@
 //! What `--json` prints. An object has the same keys, in the same order, wherever it appears.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use serde::ser::SerializeMap;
+use serde::ser::{Error as _, SerializeMap};
 use serde::{Serialize, Serializer};
-use serde_json::Value;
 
 use super::{Failure, inert};
 use agentreg::model::{
-    Agent, AgentId, AgentType, Counts, EndHow, Evidence, Extra, Finding, Limits, Liveness,
-    Priority, Requirement, SCHEMA, Severity, SeveritySums, Status, Task, TaskId, TaskState,
-    TaskStatus, Timestamp,
+    Agent, AgentId, AgentType, Counts, EndHow, Evidence, Extra, Finding, Foreign, Json, Limits,
+    Liveness, Priority, Requirement, SCHEMA, Severity, SeveritySums, Status, Task, TaskId,
+    TaskState, TaskStatus, Timestamp,
 };
 
 /// `body` as one document: its schema first, a newline last.
@@ -127,6 +126,11 @@ struct EndObject<'a> {
 }
 
 impl<'a> AgentObject<'a> {
+    /// The agent with its prompt, as only `register` and `export` give it.
+    pub fn with_prompt(self, prompt: Option<&'a str>) -> Self {
+        Self { prompt, ..self }
+    }
+
     /// The agent, and whether it lives.
     pub fn new(agent: &'a Agent, alive: Liveness) -> Self {
         Self {
@@ -149,7 +153,7 @@ impl<'a> AgentObject<'a> {
             host: agent.host.as_deref(),
             command: agent.command.as_deref(),
             cwd: agent.run.cwd.as_deref(),
-            prompt: agent.prompt.as_deref(),
+            prompt: None,
             evidence: agent.evidence.as_ref(),
             end: agent.end.as_ref().map(|end| EndObject {
                 how: end.how,
@@ -191,20 +195,77 @@ impl<'a> TaskObject<'a> {
     }
 }
 
-/// `object` and the fields it came in with that this program does not know.
-#[derive(Serialize)]
-pub struct WithExtra<'a, T> {
-    #[serde(flatten)]
+/// `object` and the fields that it has besides: those an import brought along, and those of a later version. One that bears
+/// the name of a field of `object` stands in a member `orchestrator`.
+pub struct WithForeign<'a, T> {
     object: T,
-    #[serde(flatten)]
+    /// Names that `object` has in the document besides its own.
+    more: &'static [&'static str],
+    foreign: &'a Foreign,
     extra: &'a Extra,
 }
 
-impl<'a, T> WithExtra<'a, T> {
-    /// Both in one object.
-    pub fn new(object: T, extra: &'a Extra) -> Self {
-        Self { object, extra }
+/// Where foreign fields stand that bear the name of a field of ours.
+const ORCHESTRATOR: &str = "orchestrator";
+
+impl<'a, T> WithForeign<'a, T> {
+    /// All in one object.
+    pub fn new(object: T, foreign: &'a Foreign, extra: &'a Extra) -> Self {
+        Self {
+            object,
+            more: &[],
+            foreign,
+            extra,
+        }
     }
+
+    /// The same where `object` is a part of a larger one, which has these names, too.
+    pub fn beside(self, more: &'static [&'static str]) -> Self {
+        Self { more, ..self }
+    }
+}
+
+impl<T: Serialize> Serialize for WithForeign<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Object<'a, T> {
+            #[serde(flatten)]
+            own: &'a T,
+            #[serde(flatten)]
+            foreign: BTreeMap<&'a str, &'a Json>,
+            #[serde(flatten)]
+            extra: BTreeMap<&'a str, &'a serde_json::Value>,
+            #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+            orchestrator: BTreeMap<&'a str, &'a Json>,
+        }
+        if self.foreign.is_empty() && self.extra.is_empty() {
+            return self.object.serialize(serializer);
+        }
+        let ours = names(&self.object).map_err(S::Error::custom)?;
+        let is_ours =
+            |name: &str| name == ORCHESTRATOR || self.more.contains(&name) || ours.contains(name);
+        let (apart, beside) = self.foreign.iter().partition(|(name, _)| is_ours(name));
+        let later = self
+            .extra
+            .iter()
+            .map(|(name, value)| (name.as_str(), value));
+        Object {
+            own: &self.object,
+            foreign: beside,
+            extra: later
+                .filter(|(name, _)| !is_ours(name) && self.foreign.get(name).is_none())
+                .collect(),
+            orchestrator: apart,
+        }
+        .serialize(serializer)
+    }
+}
+
+/// The names of an object's fields, as it is printed: no list of them is kept that could miss one.
+fn names(object: &impl Serialize) -> Result<BTreeSet<String>, serde_json::Error> {
+    let object: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&serde_json::to_string(object)?)?;
+    Ok(object.into_iter().map(|(name, _)| name).collect())
 }
 
 /// A task beside its counts: what `task new|show|set|close` answer.
@@ -251,7 +312,7 @@ pub struct FindingObject<'a> {
     finding_type: &'a str,
     severity: Severity,
     message: &'a str,
-    data: Option<&'a Value>,
+    data: Option<&'a Json>,
     file: Option<&'a str>,
     line: Option<u64>,
 }

@@ -161,6 +161,10 @@ pub trait Store {
     /// Applies a change that a killed call left unapplied, unless somebody is at work on the task; whether there was one.
     fn finish(&self, task: &TaskId) -> Result<bool>;
 
+    /// An agent as it was registered. Only this has its prompt, and what is foreign to it; what [`Self::view`] gives has them
+    /// as long as nothing was reported, and where a registry of 0.1.0 repeated them.
+    fn registered(&self, task: &TaskId, agent: &AgentId) -> Result<Agent>;
+
     /// A task's reports, by time; those of equal times by agent and number.
     fn reports(&self, task: &TaskId, query: &ReportQuery) -> Result<Vec<Report>>;
 

@@ -123,28 +123,20 @@ pub struct Import<'a> {
     /// Its settings.
     pub task: Task,
     /// Its agents.
-    pub agents: Box<dyn Iterator<Item = ImportedAgent> + 'a>,
+    pub agents: Box<dyn Iterator<Item = ImportedAgent<'a>> + 'a>,
     /// Its findings by time; they are numbered as they come.
-    pub findings: Vec<Finding>,
+    pub findings: Box<dyn Iterator<Item = Finding> + 'a>,
 }
 
 /// An agent that comes in with its whole life.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ImportedAgent {
-    /// The lines of its log from the registration on, numbered from 1, times not falling.
-    pub lines: Vec<Agent>,
-}
-
-impl ImportedAgent {
-    /// Its state now.
-    pub fn last(&self) -> Option<&Agent> {
-        self.lines.last()
-    }
-
-    /// Where it stands now.
-    pub fn status(&self) -> Option<Status> {
-        self.last().map(|agent| agent.status)
-    }
+pub struct ImportedAgent<'a> {
+    /// Its id.
+    pub id: AgentId,
+    /// Where it stands now, as its last line says.
+    pub status: Status,
+    /// The lines of its log from the registration on, numbered from 1, times not falling. There may be more of them than
+    /// should be held.
+    pub lines: Box<dyn Iterator<Item = Agent> + 'a>,
 }
 
 /// What a check found.

@@ -252,7 +252,7 @@ fn what_is_too_long_is_a_usage_error_that_names_the_bound() {
         &["65537", "65536"],
     );
     refused(&env, 2, "usage", &["finding", me, &long], &["65536"]);
-    let prompt = "x".repeat(1025);
+    let prompt = "x".repeat(16 * 1024 + 1);
     let register = [
         "register",
         "--task=parser-review",
@@ -260,7 +260,7 @@ fn what_is_too_long_is_a_usage_error_that_names_the_bound() {
         "--prompt",
         &prompt,
     ];
-    refused(&env, 2, "usage", &register, &["1024"]);
+    refused(&env, 2, "usage", &register, &["16384"]);
     let label = format!("key={}", "x".repeat(125));
     let register = [
         "register",

@@ -37,11 +37,26 @@ fn thawed() -> Env {
     env
 }
 
+/// The keys of a report.
+const REPORT: [&str; 6] = ["agent", "seq", "at", "status", "percent", "message"];
+
 /// Everything that was there is there, of equal value; there may be more.
 fn assert_holds(found: &Value, expected: &Value, place: &str) {
     match (found, expected) {
         (Value::Object(found), Value::Object(expected)) => {
             for (key, expected) in expected {
+                // A prompt is given where an agent is exported, no longer wherever one is listed.
+                if key == "prompt" && !place.starts_with("export") {
+                    continue;
+                }
+                // A report has its own keys alone; what else it came in with is exported.
+                if place.contains(".reports[")
+                    && place.starts_with("reports")
+                    && !REPORT.contains(&&key[..])
+                {
+                    assert!(found.get(key).is_none(), "{place}.{key}");
+                    continue;
+                }
                 let place = format!("{place}.{key}");
                 assert_holds(found.get(key).unwrap_or(&Value::Null), expected, &place);
             }

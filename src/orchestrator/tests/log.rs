@@ -93,7 +93,7 @@ fn reports_after_an_end_are_kept_and_the_agent_stays_ended() {
         (50, Some("at 3"))
     );
     assert_eq!(lines[2].ended_at, lines[1].ended_at);
-    assert_eq!(lines[2].report().extra["status"], "working");
+    assert_eq!(value(&lines[2].report_foreign)["status"], "working");
     let told = told(&task.recount.notes.differences);
     assert!(
         told.contains("a_progress.jsonl:2: agent a reported working after it was completed"),
@@ -111,7 +111,7 @@ fn an_end_before_the_one_that_stands_is_kept_as_working() {
         statuses(&task.agents[0]),
         ["running", "working", "completed"]
     );
-    assert_eq!(task.agents[0][1].report().extra["status"], "failed");
+    assert_eq!(value(&task.agents[0][1].report_foreign)["status"], "failed",);
     assert_eq!(task.recount.notes.differences.len(), 1);
 }
 
@@ -141,7 +141,7 @@ fn times_never_fall_and_one_that_had_to_be_moved_is_told() {
     assert_eq!(lines[1].message.as_deref(), Some("at 2"));
     assert_eq!(lines[1].updated_at, lines[0].updated_at);
     assert_eq!(
-        lines[1].report().extra["timestamp"],
+        value(&lines[1].report_foreign)["timestamp"],
         "2025-10-17T22:02:00.000000Z"
     );
     assert!(

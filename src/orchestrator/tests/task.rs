@@ -1,6 +1,7 @@
 //! What becomes of a task, its agents' fields, its findings and the global registry.
 
 use super::*;
+use crate::model::Json;
 
 #[test]
 fn parents_are_those_of_the_task_and_depths_are_kept() {
@@ -23,14 +24,11 @@ fn parents_are_those_of_the_task_and_depths_are_kept() {
         told.contains("agent orphan names the parent \"gone\""),
         "{told}"
     );
-    assert_eq!(
-        task.agents[2].last().unwrap().extra["orchestrator"]["parent"],
-        "gone"
-    );
+    assert_eq!(value(&task.agents[2][0].foreign)["parent"], "gone");
 }
 
 #[test]
-fn unknown_fields_are_kept_and_those_with_a_name_of_ours_apart() {
+fn foreign_fields_are_kept_whatever_their_names() {
     let long = "ä".repeat(MAX_PROMPT);
     let line = r#"{"timestamp":"2025-10-17T22:01:00","status":"reviewing","tokens":5,"seq":"x"}"#;
     let task =
@@ -42,22 +40,29 @@ fn unknown_fields_are_kept_and_those_with_a_name_of_ours_apart() {
                 &format!("{line}\n"),
             )
             .take_in();
-    let last = task.agents[0].last().unwrap();
-    assert_eq!(last.extra["tmux_session"], "s");
-    assert_eq!(last.extra["orchestrator"]["pid"], 7);
-    assert_eq!(last.extra["orchestrator"]["prompt"], long.as_str());
-    assert_eq!(last.prompt.as_ref().map(String::len), Some(MAX_PROMPT));
+    let [first, last] = &task.agents[0][..] else {
+        panic!("{:?}", task.agents)
+    };
     assert_eq!(
-        Value::Object(last.report().extra),
+        value(&first.foreign),
+        json!({"tmux_session": "s", "pid": 7, "prompt": long})
+    );
+    assert_eq!(first.prompt.as_ref().map(String::len), Some(MAX_PROMPT));
+    assert_eq!((&last.prompt, last.foreign.is_empty()), (&None, true));
+    assert_eq!(
+        value(&last.report().foreign),
         json!({"status": "reviewing", "tokens": 5, "seq": "x"})
     );
     assert!(
         told(&task.recount.notes.damages).contains("a_progress.jsonl:1: status: \"reviewing\"")
     );
-    assert_eq!(task.task.extra["spiral_checks"]["enabled"], true);
-    assert_eq!(task.task.extra["orchestrator"]["status"], "INITIALIZED");
-    let text = serde_json::to_string(last).unwrap();
-    assert_eq!(serde_json::from_str::<Agent>(&text).unwrap(), *last);
+    let settings = value(&task.task.foreign);
+    assert_eq!(settings["spiral_checks"]["enabled"], true);
+    assert_eq!(settings["status"], "INITIALIZED");
+    for line in [first, last] {
+        let text = serde_json::to_string(line).unwrap();
+        assert_eq!(serde_json::from_str::<Agent>(&text).unwrap(), *line);
+    }
 }
 
 #[test]
@@ -75,7 +80,8 @@ fn what_the_orchestrator_found_at_the_completion_is_evidence() {
         (evidence.elapsed.round(), evidence.warnings.len()),
         (132.0, 1)
     );
-    assert_eq!(last.extra["completion_validation"], validation);
+    let first = &task.agents[0][0];
+    assert_eq!(value(&first.foreign)["completion_validation"], validation);
 }
 
 #[test]
@@ -108,17 +114,145 @@ fn findings_of_all_agents_come_in_by_time() {
     assert_eq!(seen, expected);
     let first = &task.findings[0];
     assert_eq!(
-        (first.finding_type.as_str(), &first.data),
-        ("issue", &Some(json!({"n": 1})))
+        (
+            first.finding_type.as_str(),
+            first.data.as_ref().map(Json::as_str),
+        ),
+        ("issue", Some("{\"n\":1}"))
     );
-    assert_eq!(
-        Value::Object(first.extra.clone()),
-        json!({"confidence": 1, "orchestrator": {"task": "x"}})
-    );
-    assert_eq!(task.findings[2].extra["orchestrator"]["severity"], "urgent");
+    assert_eq!(value(&first.foreign), json!({"confidence": 1, "task": "x"}));
+    assert_eq!(value(&task.findings[2].foreign)["severity"], "urgent");
     assert_eq!(task.recount.findings, 3);
+    let gone = &task.agents[1];
+    assert_eq!(
+        (gone[0].id.as_str(), statuses(gone)),
+        ("gone", vec!["running"])
+    );
+    assert_eq!(gone[0].registered_at, task.findings[1].at);
+}
+
+#[test]
+fn an_agent_that_only_its_log_knows_stands_where_its_last_line_says() {
+    let task = Given::agents(json!([]))
+        .said(
+            "doc_writer-141518-6a7b8c",
+            &[(1, "working", 5), (2, "done", 80), (3, "blocked", 90)],
+        )
+        .said("edge-case-tester-141515-3d4e5f", &[(4, "failed", 35)])
+        .file(&format!("{ID}/progress/empty-1-2_progress.jsonl"), "{\n\n")
+        .file(&format!("{ID}/progress/.._progress.jsonl"), "{}\n")
+        .take_in();
+    let seen: Vec<_> = task
+        .agents
+        .iter()
+        .map(|lines| {
+            let last = lines.last().unwrap();
+            (
+                last.agent_type.as_str(),
+                last.status,
+                last.percent,
+                lines.len(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("doc_writer", Status::Blocked, 90, 3),
+            ("edge-case-tester", Status::Failed, 35, 1)
+        ]
+    );
+    let first = &task.agents[0][0];
+    assert_eq!(
+        first.registered_at.to_string(),
+        "2025-10-17T22:01:00.000000Z"
+    );
+    assert_eq!(first.message.as_deref(), Some("at 1"));
+    let damages = told(&task.recount.notes.damages);
+    for part in [
+        "empty-1-2_progress.jsonl:1: not a JSON object",
+        "agent empty-1-2 is not listed here, and no line of its logs can be read",
+        ".._progress.jsonl: ",
+    ] {
+        assert!(damages.contains(part), "{part}: {damages}");
+    }
+    let differences = told(&task.recount.notes.differences);
+    assert!(
+        differences.contains("2 agents are not listed here"),
+        "{differences}"
+    );
+    assert!(differences.contains("database"), "{differences}");
+}
+
+#[test]
+fn numbers_are_kept_as_they_were_written() {
+    let numbers = "[18446744073709551617,0.1000000000000000055,1E2,-0,1e400]";
+    let line = format!("{{\"data\": {numbers}, \"x\": {numbers}, \"message\": {numbers}}}\n");
+    let task = Given::agent(json!({"status": "working"}))
+        .file(&format!("{ID}/findings/a_findings.jsonl"), &line)
+        .file(&format!("{ID}/progress/a_progress.jsonl"), &line)
+        .take_in();
+    let finding = &task.findings[0];
+    assert_eq!(finding.data.as_ref().map(Json::as_str), Some(numbers));
+    assert_eq!(finding.message, numbers);
+    assert_eq!(finding.foreign.get("x").map(Json::as_str), Some(numbers));
+    let report = &task.agents[0][1].report_foreign;
+    assert_eq!(report.get("x").map(Json::as_str), Some(numbers));
+}
+
+#[test]
+fn half_of_a_surrogate_pair_costs_one_character_and_is_told_once() {
+    let line = "{\"timestamp\":\"2025-10-17T22:02:00\",\"message\":\"a\\ud83dz\",\"\\udc00\":\"\\ud800\"}\n";
+    let task = Given::agent(json!({"status": "working"}))
+        .file(&format!("{ID}/progress/a_progress.jsonl"), &line.repeat(2))
+        .take_in();
+    let last = task.agents[0].last().unwrap();
+    assert_eq!(last.message.as_deref(), Some("a\u{fffd}z"));
+    assert_eq!(value(&last.report_foreign), json!({"\u{fffd}": "\u{fffd}"}));
     let told = told(&task.recount.notes.differences);
-    assert!(told.contains("a finding of agent gone"), "{told}");
+    assert_eq!(
+        told.matches("half of a surrogate pair").count(),
+        1,
+        "{told}"
+    );
+    assert!(told.contains("2 records have"), "{told}");
+}
+
+#[test]
+fn a_field_that_is_nested_too_deep_is_named_and_the_agent_is_kept() {
+    let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+    let line = format!(
+        "{{\"status\":\"working\",\"fine\":{},\"deep\":{}}}\n",
+        nested(64),
+        nested(5000)
+    );
+    let task = Given::agent(json!({"status": "working"}))
+        .file(&format!("{ID}/progress/a_progress.jsonl"), &line)
+        .take_in();
+    let foreign = &task.agents[0][1].report_foreign;
+    assert!(foreign.get("fine").is_some() && foreign.get("deep").is_none());
+    assert_eq!(
+        task.recount.notes.damages[0].what,
+        "deep: nested deeper than 64 levels: left out"
+    );
+    assert_eq!(task.recount.notes.damages.len(), 1);
+}
+
+#[test]
+fn mistakes_without_end_are_counted_and_not_all_kept() {
+    let task = Given::agent(json!({"status": "working"}))
+        .file(
+            &format!("{ID}/progress/a_progress.jsonl"),
+            &"x\n".repeat(3000),
+        )
+        .take_in();
+    let damages = &task.recount.notes.damages;
+    assert_eq!(damages.len(), 1001);
+    assert!(
+        damages[1000].what.contains("2000 more notes"),
+        "{}",
+        damages[1000]
+    );
 }
 
 #[test]
@@ -132,14 +266,15 @@ fn agents_that_cannot_be_kept_are_named_by_line_and_the_rest_comes_in() {
     ]))
     .file(&format!("{ID}/progress/stray_progress.jsonl"), "{}\n")
     .take_in();
-    assert_eq!(task.agents.len(), 1);
+    assert_eq!(task.agents.len(), 2);
     assert_eq!(task.agents[0][0].agent_type.as_str(), "agent");
+    assert_eq!(task.agents[1][0].id.as_str(), "stray");
     let notes = &task.recount.notes;
     assert_eq!(notes.damages.len(), 7, "{}", told(&notes.damages));
     assert!(notes.damages.iter().all(|note| note.line.is_some()));
     let told = told(&notes.differences);
     assert!(told.contains("agent a is listed again"), "{told}");
-    assert!(told.contains("the log of \"stray\""), "{told}");
+    assert!(told.contains("1 agent is not listed here"), "{told}");
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn blocks(findings: &[Finding], with_task: bool, now: Timestamp, terminal: &Term
         }
         if let Some(data) = &finding.data {
             indent()
-                .styled(style::DIM, data.to_string())
+                .styled(style::DIM, data.as_str())
                 .write(&mut out, terminal);
         }
     }

@@ -23,6 +23,8 @@ pub struct Intake {
     pub damages: Vec<Note>,
     /// What the files told differently.
     pub differences: Vec<Note>,
+    /// The zone that times without an offset were read in.
+    pub zone: String,
 }
 
 /// A task that came in.
@@ -65,6 +67,14 @@ pub fn intake(intake: &Intake, terminal: &Terminal) -> String {
         &mut out,
         terminal,
     );
+    if !intake.tasks.is_empty() {
+        Line::new()
+            .styled(
+                style::DIM,
+                format!("times without an offset were read as {}", intake.zone),
+            )
+            .write(&mut out, terminal);
+    }
     out
 }
 

@@ -1,6 +1,6 @@
 //! What the pages look like, to the letter, and that no text of an agent can steer the terminal they appear on.
 
-use agentreg::model::{SeveritySums, Totals};
+use agentreg::model::{Json, SeveritySums, Totals};
 use agentreg::store::{Check, Problem, TaskView};
 use proptest::prelude::*;
 use serde_json::json;
@@ -392,7 +392,7 @@ fn everything_with(text: &str, terminal: &Terminal) -> Vec<String> {
         finding.message = text.to_owned();
         finding.finding_type = text.to_owned();
         finding.file = Some(text.to_owned());
-        finding.data = Some(json!({ text: text }));
+        finding.data = Some(Json::of(&json!({ text: text })).unwrap());
     }
     let reported: Vec<_> = view
         .agents

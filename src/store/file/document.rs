@@ -5,36 +5,64 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use atomicwrites::{AtomicFile, OverwriteBehavior};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::dir::{Access, Dir, Umask};
 use super::jsonl::newer;
 use super::line::{Bad, decode_document};
-use crate::model::SCHEMA;
+use crate::model::{Plain, SCHEMA, sift};
 use crate::store::{Error, Result};
 
-#[derive(Serialize, Deserialize)]
+/// No document of this program's comes near: what is larger is none of its.
+const MAX_DOCUMENT: u64 = 16 * 1024 * 1024;
+
+#[derive(Serialize)]
 struct Document<T> {
     schema: u32,
     #[serde(flatten)]
     content: T,
 }
 
+/// The content of a document, read where it stands: `flatten` would read each number in it first, and keep not every digit.
+struct Content<T>(T);
+
+impl<T: DeserializeOwned> Plain for Content<T> {
+    const SET_ASIDE: &'static [&'static str] = &["schema"];
+
+    fn plain<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        T::deserialize(deserializer).map(Self)
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Content<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        sift(deserializer).map(|(content, _)| content)
+    }
+}
+
 /// Reads the document `name` in `dir`; `None` if it is not there.
 pub(crate) fn read<T: DeserializeOwned>(dir: &Dir, name: &str) -> Result<Option<T>> {
-    let Some(mut file) = dir.file(name, Access::Read)? else {
+    let Some(file) = dir.file(name, Access::Read)? else {
         return Ok(None);
     };
     let mut text = Vec::new();
-    file.read_to_end(&mut text).map_err(|e| match e.kind() {
-        std::io::ErrorKind::IsADirectory => Error::damaged(
+    file.take(MAX_DOCUMENT + 1)
+        .read_to_end(&mut text)
+        .map_err(|e| match e.kind() {
+            std::io::ErrorKind::IsADirectory => Error::damaged(
+                dir.at(name),
+                "there is a directory where the registry has a file",
+            ),
+            _ => Error::io("read", dir.at(name), e),
+        })?;
+    if text.len() as u64 > MAX_DOCUMENT {
+        return Err(Error::damaged(
             dir.at(name),
-            "there is a directory where the registry has a file",
-        ),
-        _ => Error::io("read", dir.at(name), e),
-    })?;
-    match decode_document::<Document<T>>(&text) {
-        Ok(document) => Ok(Some(document.content)),
+            format!("it is longer than {MAX_DOCUMENT} bytes"),
+        ));
+    }
+    match decode_document(&text) {
+        Ok(Content(content)) => Ok(Some(content)),
         Err(Bad::Newer(found)) => Err(newer(&dir.at(name), found)),
         Err(Bad::Garbage(what)) => Err(Error::damaged(dir.at(name), what)),
     }

@@ -6,7 +6,7 @@ use super::jsonl::{Backward, Strictness, Tail, newer, sync_data};
 use super::line::{Bad, FindingLine, decode, encode};
 use super::task::FINDINGS;
 use super::{FileStore, find};
-use crate::model::{AgentId, Extra, Finding, NewFinding, SCHEMA, TaskId};
+use crate::model::{AgentId, Extra, Finding, Foreign, NewFinding, SCHEMA, TaskId};
 use crate::store::{FindingQuery, Result};
 
 pub(crate) fn share(
@@ -38,6 +38,7 @@ pub(crate) fn share(
         data: new.data.clone(),
         file: new.file.clone(),
         line: new.line,
+        foreign: Foreign::new(),
         extra: Extra::new(),
     };
     let line = FindingLine {

@@ -1,6 +1,10 @@
 //! A task that comes in whole: built aside, synced, and committed with one line that holds all its counts.
 
 use std::collections::{BinaryHeap, HashSet};
+use std::fs::File;
+use std::path::PathBuf;
+
+use serde::Serialize;
 
 use super::FileStore;
 use super::dir::Dir;
@@ -33,7 +37,7 @@ pub(crate) fn import(
     let building = Building::start(&home, &task, &patience)?;
     let mut lives = Lives::new(building.dir())?;
     for (written, agent) in (1..).zip(import.agents) {
-        lives.write(&agent)?;
+        lives.write(agent)?;
         progress(written);
     }
     let (counts, recent) = lives.counted();
@@ -72,32 +76,32 @@ impl Lives {
         })
     }
 
-    fn write(&mut self, agent: &ImportedAgent) -> Result<()> {
-        let Some(last) = agent.last() else {
+    fn write(&mut self, agent: ImportedAgent<'_>) -> Result<()> {
+        let name = log_name(&agent.id);
+        self.is_apart(&agent.id, &name)?;
+        let folder = if agent.status.is_active() {
+            &self.active
+        } else {
+            &self.ended
+        };
+        let mut out = Lines::new(folder, &name)?;
+        let mut last = None;
+        for agent in agent.lines {
+            let (status, ended_at) = (agent.status, agent.ended_at);
+            out.write(&AgentLine {
+                schema: agent.schema(),
+                rev: None,
+                agent,
+            })?;
+            last = Some((status, ended_at));
+        }
+        out.finish()?;
+        let Some((status, ended_at)) = last else {
             return Ok(());
         };
-        let name = log_name(&last.id);
-        self.is_apart(&last.id, &name)?;
-        let folder = match Folder::of(last) {
-            Folder::Active => &self.active,
-            Folder::Ended => &self.ended,
-        };
-        let lines: Vec<u8> = agent
-            .lines
-            .iter()
-            .flat_map(|agent| {
-                encode(&AgentLine {
-                    schema: SCHEMA,
-                    rev: None,
-                    agent: agent.clone(),
-                })
-            })
-            .collect();
-        Tail::<AgentLine>::empty().append(&folder.create(&name)?, &folder.at(&name), &lines)?;
-        self.counts = self.counts.with(last.status);
-        if let Some(ended_at) = last.ended_at {
-            self.recent
-                .push(std::cmp::Reverse((ended_at, last.id.clone())));
+        self.counts = self.counts.with(status);
+        if let Some(ended_at) = ended_at {
+            self.recent.push(std::cmp::Reverse((ended_at, agent.id)));
             if self.recent.len() > RECENT {
                 self.recent.pop();
             }
@@ -139,19 +143,55 @@ impl Lives {
     }
 }
 
-fn write_findings(task: &Dir, findings: Vec<Finding>) -> Result<SeveritySums> {
+fn write_findings(task: &Dir, findings: impl Iterator<Item = Finding>) -> Result<SeveritySums> {
     let mut sums = SeveritySums::default();
-    let mut lines = Vec::new();
+    let mut out = Lines::new(task, FINDINGS)?;
     for (seq, finding) in (1..).zip(findings) {
         sums = sums.with(finding.severity);
-        lines.extend(encode(&FindingLine {
+        out.write(&FindingLine {
             schema: SCHEMA,
             sums,
             finding: Finding { seq, ..finding },
-        }));
+        })?;
     }
-    if !lines.is_empty() {
-        Tail::<FindingLine>::empty().append(&task.create(FINDINGS)?, &task.at(FINDINGS), &lines)?;
-    }
+    out.finish()?;
     Ok(sums)
+}
+
+/// A file that nobody sees yet, written in pieces.
+struct Lines {
+    file: File,
+    path: PathBuf,
+    tail: Tail<()>,
+    piece: Vec<u8>,
+}
+
+impl Lines {
+    /// So many bytes are held before they are written.
+    const PIECE: usize = 1 << 18;
+
+    fn new(dir: &Dir, name: &str) -> Result<Self> {
+        Ok(Self {
+            file: dir.create(name)?,
+            path: dir.at(name),
+            tail: Tail::empty(),
+            piece: Vec::new(),
+        })
+    }
+
+    fn write(&mut self, line: &impl Serialize) -> Result<()> {
+        self.piece.extend(encode(line));
+        if self.piece.len() >= Self::PIECE {
+            self.finish()?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        if !self.piece.is_empty() {
+            self.tail.append(&self.file, &self.path, &self.piece)?;
+            self.piece.clear();
+        }
+        Ok(())
+    }
 }

@@ -94,7 +94,7 @@ pub(crate) struct FindingLine {
 // from among those that the record does not know, which halves the time of reading a line.
 impl<'de> Deserialize<'de> for AgentLine {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut agent = Agent::deserialize(deserializer)?;
+        let mut agent: Agent = Deserialize::deserialize(deserializer)?;
         Ok(Self {
             schema: take(&mut agent.extra, "schema")?,
             rev: take(&mut agent.extra, "rev")?,
@@ -105,7 +105,7 @@ impl<'de> Deserialize<'de> for AgentLine {
 
 impl<'de> Deserialize<'de> for FindingLine {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut finding = Finding::deserialize(deserializer)?;
+        let mut finding: Finding = Deserialize::deserialize(deserializer)?;
         Ok(Self {
             schema: take(&mut finding.extra, "schema")?,
             sums: take(&mut finding.extra, "sums")?,

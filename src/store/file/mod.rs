@@ -42,6 +42,7 @@ mod ended;
 mod events;
 mod find;
 mod findings;
+mod first;
 mod follow;
 mod home;
 mod import;
@@ -280,6 +281,10 @@ impl Store for FileStore {
 
     fn finish(&self, task: &TaskId) -> Result<bool> {
         commit::finish_if_free(self, task)
+    }
+
+    fn registered(&self, task: &TaskId, agent: &AgentId) -> Result<Agent> {
+        first::registered(self, task, agent)
     }
 
     fn reports(&self, task: &TaskId, query: &ReportQuery) -> Result<Vec<Report>> {

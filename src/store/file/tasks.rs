@@ -107,10 +107,7 @@ impl<'a> Building<'a> {
             home,
             guard: None,
             name,
-            settings: Task {
-                extra: crate::model::Extra::new(),
-                ..task.clone()
-            },
+            settings: task.settings_alone(),
         };
         let guard = TaskDir::new(&task.id, dir, true).lock(patience)?;
         building.guard.insert(guard).fill(task)?;

@@ -340,6 +340,7 @@ impl Repair<'_> {
             created_at: self.now,
             limits: Limits::default(),
             require_evidence: Requirement::default(),
+            foreign: crate::model::Foreign::new(),
             extra: crate::model::Extra::new(),
         });
         document::write(&guard.dir, REGISTRY, &settings)?;
