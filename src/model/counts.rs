@@ -1,5 +1,7 @@
 //! The counts of a task and the totals of the machine.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::Status;
@@ -78,6 +80,16 @@ impl Counts {
             Status::Failed => &mut self.failed,
             Status::Terminated => &mut self.terminated,
         }
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} spawned, {} active, {} completed, {} failed, {} terminated",
+            self.spawned, self.active, self.completed, self.failed, self.terminated
+        )
     }
 }
 

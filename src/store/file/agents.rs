@@ -7,7 +7,7 @@ use super::home::Home;
 use super::jsonl::sync_data;
 use super::line::{AgentLine, Mark, encode};
 use super::lock::Patience;
-use super::task::{AgentLog, Folder, JOURNAL, TaskGuard};
+use super::task::{AgentLog, Folder, TaskGuard};
 use crate::model::rules::{self, Admission, Observed, Registration, Situation, Update, Updated};
 use crate::model::{
     Agent, AgentId, Change, Counts, End, FilesChanged, Kind, Rejection, Status, TaskId, Timestamp,
@@ -66,8 +66,8 @@ fn admit(
             None
         };
         let findings = guard.last_finding()?.map_or(0, |line| line.finding.seq);
-        let mark = need_mark(guard)?;
-        let Some(global) = guard.lock_global(&home, patience, store.options.journal_limit)? else {
+        let mark = guard.mark()?;
+        let Some(global) = guard.lock_global(&home, patience)? else {
             return Ok(None);
         };
         let admission = rules::admit(
@@ -89,14 +89,16 @@ fn admit(
             Admission::Already(agent) => Ok(Some(Done::unchanged(agent))),
             Admission::New(mut agent) => {
                 last_touch(global.task(), &mut agent)?;
-                commit_agent(
-                    global,
-                    &mark,
-                    Change::Registered,
-                    agent,
-                    Counts::with_registered,
-                )
-                .map(Some)
+                let id = agent.id.clone();
+                let log = global.task().new_log(&id)?;
+                let change = Change::Registered;
+                let limit = store.options.journal_limit;
+                let count = Counts::with_registered;
+                let done = commit_agent(global, &mark, change, (agent, log), count, limit);
+                if done.is_err() {
+                    guard.discard_new_log(&id);
+                }
+                done.map(Some)
             }
         }
     })
@@ -129,7 +131,7 @@ pub(crate) fn update(
                 } else {
                     next
                 };
-                let done = commit_end(guard, &home, patience, store, next)?;
+                let done = commit_end(guard, &home, patience, store, next, log)?;
                 Ok(done.map(|done| (done, None)))
             }
         }
@@ -151,35 +153,29 @@ pub(crate) fn end(
 ) -> Result<Done<Agent>> {
     let home = store.home()?;
     store.lifecycle(&home, task, |guard, patience| {
-        let (_, agent) = need_log(guard, id)?;
+        let (log, agent) = need_log(guard, id)?;
         let now = FileStore::now().max(agent.updated_at);
         match rules::end(&agent, status, end.clone(), now).filter(|_| only_if(&agent)) {
             None => Ok(Some(Done::unchanged(agent))),
             Some(next) => {
                 let findings = guard.findings_of(id, agent.findings_before)?;
                 let next = rules::with_evidence(&agent, next, findings);
-                commit_end(guard, &home, patience, store, next)
+                commit_end(guard, &home, patience, store, next, log)
             }
         }
     })
 }
 
-/// The task's last mark, without which it has no counts.
-pub(crate) fn need_mark(guard: &TaskGuard) -> Result<Mark> {
-    guard
-        .last_mark()?
-        .ok_or_else(|| Error::damaged(guard.dir.at(JOURNAL), "the task's journal is empty"))
-}
-
 fn need_log(guard: &TaskGuard, id: &AgentId) -> Result<(AgentLog, Agent)> {
     let Some(mut log) = guard.log_to_write(id)? else {
-        return Err(find::unknown_agent(guard, id.as_str()));
+        return Err(guard.missing(find::unknown_agent(guard, id.as_str())));
     };
     match log.tail.last.take() {
         Some(line) => {
             log.rev = line.rev;
             Ok((log, line.agent))
         }
+        None if log.tail.is_empty() => Err(find::unknown_agent(guard, id.as_str())),
         None => Err(Error::damaged(log.path, "no line of it can be read")),
     }
 }
@@ -201,31 +197,32 @@ fn commit_end(
     patience: &Patience,
     store: &FileStore,
     agent: Agent,
+    log: AgentLog,
 ) -> Result<Option<Done<Agent>>> {
-    let mark = need_mark(guard)?;
+    let mark = guard.mark()?;
     let status = agent.status;
     let change = Change::ending_as(status).expect("an agent ends as an ended status");
-    let Some(global) = guard.lock_global(home, patience, store.options.journal_limit)? else {
+    let Some(global) = guard.lock_global(home, patience)? else {
         return Ok(None);
     };
-    commit_agent(global, &mark, change, agent, |counts| {
-        counts.with_ended(status)
-    })
-    .map(Some)
+    let limit = store.options.journal_limit;
+    let count = |counts: Counts| counts.with_ended(status);
+    commit_agent(global, &mark, change, (agent, log), count, limit).map(Some)
 }
 
 fn commit_agent(
     global: Global<'_>,
     mark: &Mark,
     change: Change,
-    agent: Agent,
+    (agent, log): (Agent, AgentLog),
     count: impl Fn(Counts) -> Counts,
+    journal_limit: u64,
 ) -> Result<Done<Agent>> {
     let totals = global.totals();
-    let warning = global.commit(Draft {
+    let draft = Draft {
         at: agent.updated_at,
         change,
-        agent: Some(agent.clone()),
+        agent: Some((agent.clone(), log)),
         settings: None,
         built: None,
         recent: Vec::new(),
@@ -235,7 +232,8 @@ fn commit_agent(
             agents: count(totals.agents),
             ..totals
         },
-    })?;
+    };
+    let warning = global.commit(draft, journal_limit)?;
     Ok(changed(agent, warning))
 }
 

@@ -18,10 +18,13 @@ pub(crate) fn share(
     let home = store.home()?;
     let guard = FileStore::lock_task(&home, task, &store.patience())?;
     if !guard.has_agent(agent)? {
-        return Err(find::unknown_agent(&guard, agent.as_str()));
+        return Err(guard.missing(find::unknown_agent(&guard, agent.as_str())));
     }
     let path = guard.dir.at(FINDINGS);
-    let file = guard.dir.need_file(FINDINGS, Access::Append)?;
+    let file = guard
+        .dir
+        .need_file(FINDINGS, Access::Append)
+        .map_err(|error| guard.missing(error))?;
     let mut tail = Tail::<FindingLine>::read(&file, &path, Strictness::Log, decode)?;
     let last = tail.last.take();
     let finding = Finding {

@@ -10,6 +10,8 @@ use super::document;
 use super::jsonl::{Strictness, Tail};
 use super::line::{Commit, CommitHead, decode_checked};
 use super::lock::{Lock, Mode, Patience};
+use super::record::{self, Record};
+use super::task::TaskDir;
 use crate::model::{Kind, Rejection, Settings};
 use crate::store::{Error, Result};
 
@@ -23,6 +25,34 @@ pub(crate) const CLOSED: &str = "closed";
 #[derive(Debug)]
 pub(crate) struct Home {
     pub(crate) dir: Dir,
+}
+
+/// The global lock, held; dropping it lets go.
+#[derive(Debug)]
+pub(crate) struct HomeLock {
+    file: File,
+    path: PathBuf,
+}
+
+impl HomeLock {
+    /// What the lock file notes; none if it says nothing.
+    pub(crate) fn record(&self) -> Option<Record> {
+        Record::read(&self.file)
+    }
+
+    /// Which home this is.
+    pub(crate) fn identity(&self) -> Result<String> {
+        record::identity(&self.file, &self.path)
+    }
+
+    /// Notes the highest rev that is committed in this home.
+    pub(crate) fn note(&self, rev: u64, home: &str) {
+        let record = Record {
+            rev,
+            home: home.to_owned(),
+        };
+        record.write(&self.file);
+    }
 }
 
 impl Home {
@@ -74,10 +104,10 @@ impl Home {
         if is_registry(&self.dir)? {
             return Ok(());
         }
-        let tasks = self.dir.make_dir(TASKS)?;
-        let closed = self.dir.make_dir(CLOSED)?;
+        self.dir.make_dir(TASKS)?;
+        self.dir.make_dir(CLOSED)?;
         if self.dir.kind(JOURNAL)?.is_none() {
-            if !tasks.names()?.is_empty() || !closed.names()?.is_empty() {
+            if self.has_tasks()? {
                 return Err(self.journal_missing());
             }
             self.dir.create(JOURNAL)?;
@@ -86,9 +116,28 @@ impl Home {
     }
 
     /// Takes the global lock alone. With a task's lock it is taken through [`super::task::TaskGuard`].
-    pub(crate) fn lock(&self, patience: &Patience) -> Result<Lock> {
-        let file = self.dir.need_file(LOCK, Access::Append)?;
-        Lock::take(file, &self.dir.at(LOCK), Mode::Exclusive, patience)
+    pub(crate) fn lock(&self, patience: &Patience) -> Result<HomeLock> {
+        let file = self.dir.need_file(LOCK, Access::Rewrite)?;
+        let path = self.dir.at(LOCK);
+        let lock = Lock::take(file, &path, Mode::Exclusive, patience)?;
+        Ok(HomeLock {
+            file: lock.into_file(),
+            path,
+        })
+    }
+
+    /// Notes the rev of a line whose change is redone, if the lock file is this home's; in any other it is the recount
+    /// that it waits for which says so.
+    pub(crate) fn note_redone(&self, rev: u64) -> Result<()> {
+        let file = self.dir.need_file(LOCK, Access::Rewrite)?;
+        let home = record::identity(&file, &self.dir.at(LOCK))?;
+        if let Some(record) = Record::read(&file)
+            && record.home == home
+            && record.rev < rev
+        {
+            Record { rev, home }.write(&file);
+        }
+        Ok(())
     }
 
     /// The machine's settings.
@@ -149,8 +198,17 @@ impl Home {
         is_registry(&self.dir)
     }
 
-    fn journal_missing(&self) -> Error {
-        Error::damaged(self.journal_path(), "the journal is missing")
+    /// Whether any task has a directory here, or something else that a registry without a journal does not have.
+    pub(crate) fn has_tasks(&self) -> Result<bool> {
+        Ok(!TaskDir::all(self)?.is_empty())
+    }
+
+    /// No journal, or an empty one, where there are tasks: damage, and no new registry.
+    pub(crate) fn journal_missing(&self) -> Error {
+        Error::damaged(
+            self.journal_path(),
+            "the journal is missing or empty, and there are tasks",
+        )
     }
 }
 

@@ -15,7 +15,7 @@ use crate::model::{
 use crate::store::{Done, Import, ImportedAgent, Result};
 
 /// So many agents that ended last are named in the commit, for `status` to show.
-const RECENT: usize = 20;
+pub(crate) const RECENT: usize = 20;
 
 pub(crate) fn import(
     store: &FileStore,
@@ -25,7 +25,7 @@ pub(crate) fn import(
     let patience = store.patience();
     let home = Home::make(&store.options.home, &patience)?;
     let task = import.task;
-    if TaskDir::find(&home, &task.id)?.is_some() {
+    if TaskDir::find_existing(&home, &task.id)?.is_some() {
         return Ok(None);
     }
     let building = Building::start(&home, &task, &patience)?;

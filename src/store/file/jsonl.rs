@@ -127,6 +127,11 @@ impl<T> Tail<T> {
         sync_data(file, path)
     }
 
+    /// Whether there is nothing in the file at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// The length of the good part, in bytes.
     pub(crate) fn good_len(&self) -> u64 {
         self.good

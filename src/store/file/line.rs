@@ -13,6 +13,9 @@ use crate::model::{
 pub(crate) struct Commit {
     pub(crate) schema: u32,
     pub(crate) rev: u64,
+    /// The task's rev before this one, 0 if there is none; lines of 0.1.0 do not say. See [`super::rev`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) prev: Option<u64>,
     pub(crate) at: Timestamp,
     pub(crate) task: TaskId,
     pub(crate) change: Change,
@@ -34,10 +37,13 @@ pub(crate) struct Commit {
 }
 
 /// What the hot path needs to know of the global journal's last line.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct CommitHead {
     pub(crate) rev: u64,
+    #[serde(default)]
+    pub(crate) prev: Option<u64>,
     pub(crate) task: TaskId,
+    pub(crate) change: Change,
     #[serde(default)]
     pub(crate) built: Option<String>,
 }
@@ -61,6 +67,7 @@ pub(crate) struct Mark {
 #[derive(Debug, Deserialize)]
 pub(crate) struct MarkHead {
     pub(crate) rev: u64,
+    pub(crate) change: Change,
 }
 
 /// A line of an agent's log: the whole agent, and the `rev` of the agent's last lifecycle change. Reports carry it on, so
@@ -113,6 +120,17 @@ fn take<T: DeserializeOwned, E: serde::de::Error>(extra: &mut Extra, key: &str) 
 }
 
 impl Commit {
+    /// Its beginning.
+    pub(crate) fn head(&self) -> CommitHead {
+        CommitHead {
+            rev: self.rev,
+            prev: self.prev,
+            task: self.task.clone(),
+            change: self.change,
+            built: self.built.clone(),
+        }
+    }
+
     /// The mark it leaves in its task's journal.
     pub(crate) fn mark(&self) -> Mark {
         Mark {

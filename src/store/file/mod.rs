@@ -5,8 +5,8 @@
 //! | `dir` | every path that is named to the system |
 //! | `lock` | `flock` with a deadline |
 //! | `jsonl`, `line`, `document` | appended files, their lines, replaced documents |
-//! | `home`, `task` | the global and the local registry |
-//! | `commit`, `rotate` | the protocol: one journal line commits a change to both |
+//! | `home`, `record`, `task` | the global and the local registry |
+//! | `commit`, `rev`, `rotate` | the protocol: one journal line commits a change to both |
 //! | `agents`, `tasks`, `findings`, `import` | the operations that write |
 //! | `lease` | what an agent's supervisor holds |
 //! | `read`, `ended`, `events`, `find` | the operations that only read |
@@ -25,7 +25,7 @@
 //! | `openat`, `flock` | the task's `lock` | tried first: only a call that finds it taken pays for waiting |
 //! | `openat`, `fstat`, `pread`, `close` | the global `journal.jsonl` | its last line, if it is this task's, may be unapplied; `fstat` tells where it ends, and that it is a file |
 //! | the same four | the task's `journal.jsonl` | only if that line is this task's: whether it is applied |
-//! | `openat2`, `fstat`, `pread` | the agent's log | what the agent is now; stays open for the line (a `finding` closes it and opens `findings.jsonl` the same way) |
+//! | `openat2`, `fstat`, `pread` | the agent's log | what the agent is now; stays open for the line (a `finding` closes it and opens `findings.jsonl` the same way; an empty log is no agent's) |
 //! | `write` | the log | the report, one line in one write |
 //! | `close`, `close` | the task and its lock | the lock is free before the disk is waited for |
 //! | `fdatasync`, `close` | the log | the one sync: now it is acknowledged |
@@ -51,6 +51,9 @@ mod line;
 mod lock;
 mod proof;
 mod read;
+mod record;
+mod recount;
+mod rev;
 mod rotate;
 mod task;
 mod tasks;
@@ -137,13 +140,14 @@ impl FileStore {
 
     /// A task that must be there.
     fn task_dir(home: &Home, task: &TaskId) -> Result<TaskDir> {
-        TaskDir::find(home, task)?.ok_or_else(|| find::unknown_task(home, task.as_str()))
+        TaskDir::find_existing(home, task)?.ok_or_else(|| find::unknown_task(home, task.as_str()))
     }
 
     /// A task with its lock held and all its changes applied.
     fn lock_task(home: &Home, task: &TaskId, patience: &Patience) -> Result<TaskGuard> {
         loop {
-            let found = Self::task_dir(home, task)?;
+            let found = TaskDir::find(home, task)?
+                .ok_or_else(|| find::unknown_task(home, task.as_str()))?;
             let is_built = found.is_built;
             let mut guard = found.lock(patience)?;
             guard.recover(home)?;

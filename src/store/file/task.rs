@@ -5,15 +5,16 @@ use std::ops::{Deref, DerefMut};
 
 use serde::de::DeserializeOwned;
 
-use super::dir::{Access, Dir};
+use super::dir::{Access, Dir, Kind};
 use super::document;
 use super::home::{CLOSED, Home, LOCK, REGISTRY, TASKS};
 use super::jsonl::{Backward, Strictness, Tail, rewrite_last, sync_data};
 use super::line::{
-    AgentLine, FindingLine, Mark, MarkHead, decode, decode_mark, encode, encode_checked,
+    AgentLine, Commit, FindingLine, Mark, MarkHead, decode, decode_mark, encode, encode_checked,
 };
 use super::lock::{Lock, Mode, Patience};
-use crate::model::{Agent, AgentId, Task, TaskId};
+use super::record::Record;
+use crate::model::{Agent, AgentId, Change, Kind as Refused, Rejection, Task, TaskId};
 use crate::store::{Error, Result};
 
 pub(crate) const JOURNAL: &str = "journal.jsonl";
@@ -22,6 +23,20 @@ pub(crate) const ACTIVE: &str = "agents/active";
 pub(crate) const ENDED: &str = "agents/ended";
 pub(crate) const LEASES: &str = "leases";
 pub(crate) const OUTPUT: &str = "output";
+/// How the names of what is left of deleted tasks begin.
+pub(crate) const DELETED: &str = ".deleted-";
+/// What stands in the names of what a repair keeps, before its time.
+pub(crate) const KEPT: &str = ".damaged-";
+
+/// Whether something of this name was kept by a repair and is no task.
+pub(crate) fn is_kept_name(name: &str) -> bool {
+    name.rsplit_once(KEPT).is_some_and(|(_, time)| {
+        time.len() >= 15
+            && time
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'-')
+    })
+}
 
 /// A task's open directory. It may be moved while it is open.
 #[derive(Debug)]
@@ -79,16 +94,24 @@ pub(crate) fn agent_of_log(name: &str) -> Option<AgentId> {
 }
 
 impl AgentLog {
-    /// The agent that a log in this folder is of, as its last line has it; none if there is no such log.
-    pub(crate) fn read_last(folder: &Dir, name: &str) -> Result<Option<Agent>> {
+    /// The last line of a log in this folder; none if there is no such log, or it is empty: then its agent was about to
+    /// be registered, and is not.
+    pub(crate) fn last_line(folder: &Dir, name: &str) -> Result<Option<AgentLine>> {
         let Some(file) = folder.file(name, Access::Read)? else {
             return Ok(None);
         };
         let path = folder.at(name);
-        match Tail::<AgentLine>::read(&file, &path, Strictness::Log, decode)?.last {
-            Some(line) => Ok(Some(line.agent)),
+        let tail = Tail::<AgentLine>::read(&file, &path, Strictness::Log, decode)?;
+        match tail.last {
+            Some(line) => Ok(Some(line)),
+            None if tail.is_empty() => Ok(None),
             None => Err(unreadable(path)),
         }
+    }
+
+    /// The agent that a log in this folder is of, as its last line has it.
+    pub(crate) fn read_last(folder: &Dir, name: &str) -> Result<Option<Agent>> {
+        Ok(Self::last_line(folder, name)?.map(|line| line.agent))
     }
 }
 
@@ -105,7 +128,11 @@ impl TaskDir {
                 return Ok(Some(Self::new(id, dir, false)));
             }
             if let Some(dir) = home.dir.dir(&format!("{CLOSED}/{id}"))? {
-                return Ok(Some(Self::new(id, dir, false)));
+                let closed = Self::new(id, dir, false);
+                // One that a deletion could not move away may lie beside another of its id that is being opened.
+                if !closed.is_deleted()? {
+                    return Ok(Some(closed));
+                }
             }
             let last = home.last_commit_head()?.filter(|last| last.task == *id);
             if let Some(name) = last.and_then(|last| last.built)
@@ -115,6 +142,71 @@ impl TaskDir {
             }
         }
         Ok(None)
+    }
+
+    /// The directory that has the task's name, whatever the journal says.
+    pub(crate) fn find_by_name(home: &Home, id: &TaskId) -> Result<Option<Self>> {
+        for place in [home.tasks()?, home.closed()?] {
+            if place.kind(id.as_str())? == Some(Kind::Dir)
+                && let Some(dir) = place.dir(id.as_str())?
+            {
+                return Ok(Some(Self::new(id, dir, false)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The same of a task that was not deleted.
+    pub(crate) fn find_existing(home: &Home, id: &TaskId) -> Result<Option<Self>> {
+        match Self::find(home, id)? {
+            Some(task) if task.is_deleted()? => Ok(None),
+            found => Ok(found),
+        }
+    }
+
+    /// The directory of the task that the journal's last line is of, also where that deleted it.
+    pub(crate) fn find_last(home: &Home, last: &Commit) -> Result<Option<Self>> {
+        if last.change == Change::Deleted {
+            let name = deleted_name(&last.task, last.rev);
+            if let Some(dir) = home.dir.dir(&format!("{CLOSED}/{name}"))? {
+                return Ok(Some(Self::new(&last.task, dir, false)));
+            }
+            // What an earlier deletion of the same id left is not what this one deleted.
+            let found = Self::find(home, &last.task)?;
+            return Ok(match found {
+                Some(earlier) if earlier.is_deleted()? => None,
+                found => found,
+            });
+        }
+        Self::find(home, &last.task)
+    }
+
+    /// Every task that has a directory of its own, open and closed, in no order. What is no directory, is empty, or was
+    /// kept by a repair is none.
+    pub(crate) fn all(home: &Home) -> Result<Vec<Self>> {
+        let mut tasks = Self::all_in(home, TASKS)?;
+        tasks.extend(Self::all_in(home, CLOSED)?);
+        Ok(tasks)
+    }
+
+    /// The same of those in one place.
+    pub(crate) fn all_in(home: &Home, place: &str) -> Result<Vec<Self>> {
+        let place = home.dir.need_dir(place)?;
+        let mut tasks = Vec::new();
+        for name in place.names()? {
+            let Ok(id) = name.parse::<TaskId>() else {
+                continue;
+            };
+            if is_kept_name(&name) || place.kind(&name)? != Some(Kind::Dir) {
+                continue;
+            }
+            if let Some(dir) = place.dir(&name)?
+                && !dir.all_names()?.is_empty()
+            {
+                tasks.push(Self::new(&id, dir, false));
+            }
+        }
+        Ok(tasks)
     }
 
     pub(crate) fn new(id: &TaskId, dir: Dir, is_built: bool) -> Self {
@@ -141,9 +233,20 @@ impl TaskDir {
         Ok(Tail::read(&file, &self.dir.at(JOURNAL), Strictness::Log, decode_mark)?.last)
     }
 
-    /// The rev of the last change that is applied here.
+    /// The rev of the last change that is applied here; 0 before the first.
     pub(crate) fn applied_rev(&self) -> Result<u64> {
         Ok(self.last_line()?.map_or(0, |mark: MarkHead| mark.rev))
+    }
+
+    /// Whether the task was deleted. What is left of its directory may lie anywhere and is no task any more; its journal
+    /// may be swept already.
+    pub(crate) fn is_deleted(&self) -> Result<bool> {
+        let Some(file) = self.dir.file(JOURNAL, Access::Read)? else {
+            return Ok(self.dir.kind("agents")?.is_none());
+        };
+        let path = self.dir.at(JOURNAL);
+        let tail = Tail::<MarkHead>::read(&file, &path, Strictness::Log, decode_mark)?;
+        Ok(tail.last.is_some_and(|mark| mark.change == Change::Deleted))
     }
 
     /// Waits until the last mark is on disk, whatever became of earlier waits.
@@ -181,6 +284,7 @@ impl TaskDir {
         };
         match log.tail.last {
             Some(line) => Ok(Some(line.agent)),
+            None if log.tail.is_empty() => Ok(None),
             None => Err(unreadable(log.path)),
         }
     }
@@ -192,15 +296,9 @@ impl TaskDir {
         Ok(last.is_some_and(|line| line.agent.seq >= agent.seq))
     }
 
-    /// Whether there is such an agent. Only under the task's lock: then its log is in one of the folders.
+    /// Whether there is such an agent.
     pub(crate) fn has_agent(&self, agent: &AgentId) -> Result<bool> {
-        for folder in [Folder::Active, Folder::Ended] {
-            let name = format!("{}/{}", folder.path(), log_name(agent));
-            if self.dir.file(&name, Access::Read)?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        Ok(self.agent(agent)?.is_some())
     }
 
     /// The ids of the agents in a folder, in no order.
@@ -248,21 +346,23 @@ impl TaskDir {
 
     /// Takes the task's lock alone.
     pub(crate) fn lock(self, patience: &Patience) -> Result<TaskGuard> {
-        let file = self.dir.need_file(LOCK, Access::Append)?;
+        let file = self.dir.need_file(LOCK, Access::Rewrite)?;
         let lock = Lock::take(file, &self.dir.at(LOCK), Mode::Exclusive, patience)?;
         Ok(TaskGuard {
             task: self,
-            _lock: lock,
+            journal: None,
+            lock: lock.into_file(),
         })
     }
 
     /// Takes the task's lock alone if it is free.
     pub(crate) fn try_lock(self) -> Result<Option<TaskGuard>> {
-        let file = self.dir.need_file(LOCK, Access::Append)?;
+        let file = self.dir.need_file(LOCK, Access::Rewrite)?;
         let taken = Lock::try_take(file, &self.dir.at(LOCK), Mode::Exclusive)?;
         Ok(taken.ok().map(|lock| TaskGuard {
             task: self,
-            _lock: lock,
+            journal: None,
+            lock: lock.into_file(),
         }))
     }
 }
@@ -271,7 +371,9 @@ impl TaskDir {
 #[derive(Debug)]
 pub(crate) struct TaskGuard {
     task: TaskDir,
-    _lock: Lock,
+    /// The task's journal, open for appending once it is needed. Nobody else appends to it while the lock is held.
+    journal: Option<(File, Tail<Mark>)>,
+    lock: File,
 }
 
 impl Deref for TaskGuard {
@@ -288,15 +390,141 @@ impl DerefMut for TaskGuard {
 }
 
 impl TaskGuard {
+    fn journal(&mut self) -> Result<&mut (File, Tail<Mark>)> {
+        let journal = match self.journal.take() {
+            Some(journal) => journal,
+            None => {
+                let file = self.dir.need_file(JOURNAL, Access::Append)?;
+                let path = self.dir.at(JOURNAL);
+                let tail = Tail::<Mark>::read(&file, &path, Strictness::Log, decode_mark)?;
+                (file, tail)
+            }
+        };
+        Ok(self.journal.insert(journal))
+    }
+
+    /// The rev of the last change that is applied here; 0 before the first.
+    pub(crate) fn own_rev(&mut self) -> Result<u64> {
+        let (_, tail) = self.journal()?;
+        Ok(tail.last.as_ref().map_or(0, |mark| mark.rev))
+    }
+
+    /// # Errors
+    /// `not_found` of a task that was deleted while its lock was waited for.
+    pub(crate) fn not_deleted(&mut self) -> Result<()> {
+        let (_, tail) = self.journal()?;
+        match &tail.last {
+            Some(mark) if mark.change == Change::Deleted => Err(deleted(&self.id)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The highest rev that was ever committed of this task, where its lock file says so.
+    pub(crate) fn noted_rev(&self) -> u64 {
+        Record::read(&self.lock).map_or(0, |record| record.rev)
+    }
+
+    /// Notes the highest rev that is committed of this task.
+    pub(crate) fn note(&self, rev: u64) {
+        let record = Record {
+            rev,
+            home: String::new(),
+        };
+        record.write(&self.lock);
+    }
+
+    /// The task's last mark, without which it has no counts.
+    ///
+    /// The task's last mark, if there is any.
+    pub(crate) fn last(&mut self) -> Result<Option<Mark>> {
+        let (_, tail) = self.journal()?;
+        Ok(tail.last.clone())
+    }
+
+    /// The journal is another file now.
+    pub(crate) fn forget_journal(&mut self) {
+        self.journal = None;
+    }
+
+    /// # Errors
+    /// `not_found` of a task that was deleted while its lock was waited for, `Damaged` where there is no mark.
+    pub(crate) fn mark(&mut self) -> Result<Mark> {
+        self.not_deleted()?;
+        let (_, tail) = self.journal()?;
+        match &tail.last {
+            Some(mark) => Ok(mark.clone()),
+            None => Err(Error::damaged(
+                self.dir.at(JOURNAL),
+                "the task's journal is empty",
+            )),
+        }
+    }
+
+    /// What is missing in this task's directory: the task was deleted while its lock was waited for, or `error`.
+    pub(crate) fn missing(&self, error: Error) -> Error {
+        match self.is_deleted() {
+            Ok(true) => deleted(&self.id),
+            _ => error,
+        }
+    }
+
     /// An agent's log for writing; puts it into the folder it belongs in if it lies in the other.
     pub(crate) fn log_to_write(&self, agent: &AgentId) -> Result<Option<AgentLog>> {
         let Some(mut log) = self.log(agent, Access::Append)? else {
             return Ok(None);
         };
         if let Some(line) = &log.tail.last {
-            self.file_away(&line.agent, &mut log.folder)?;
+            // The folder is an index: who cannot put it right goes on without.
+            let _ = self.file_away(&line.agent, &mut log.folder);
         }
         Ok(Some(log))
+    }
+
+    /// The log of an agent that is about to be registered, made before that is committed. Empty, it is no agent's yet.
+    pub(crate) fn new_log(&self, agent: &AgentId) -> Result<AgentLog> {
+        let active = self.dir.need_dir(ACTIVE)?;
+        let name = log_name(agent);
+        Ok(AgentLog {
+            file: active.create(&name)?,
+            path: active.at(&name),
+            folder: Folder::Active,
+            tail: Tail::empty(),
+            rev: None,
+        })
+    }
+
+    /// Takes a log away again whose registration did not come about.
+    pub(crate) fn discard_new_log(&self, agent: &AgentId) {
+        if let Ok(active) = self.dir.need_dir(ACTIVE) {
+            let _ = active.remove_file(&log_name(agent));
+        }
+    }
+
+    /// The log that a commit's line goes on, held against that line.
+    ///
+    /// A log that has the commit's rev has it applied, whatever its number. Otherwise the line must come after the log's
+    /// last one; reports between that were not acknowledged may be lost in a power cut that the commit survived.
+    pub(crate) fn log_to_redo(&self, agent: &Agent, commit: &Commit) -> Result<AgentLog> {
+        let log = self.log(&agent.id, Access::Append)?;
+        let last = log.as_ref().and_then(|log| log.tail.last.as_ref());
+        let rev = last.and_then(|line| line.rev).unwrap_or(0);
+        let seq = last.map_or(0, |line| line.agent.seq);
+        let follows = if seq == 0 {
+            agent.seq == 1
+        } else {
+            rev < commit.rev && seq < agent.seq
+        };
+        if rev == commit.rev || follows {
+            return log.map_or_else(|| self.new_log(&agent.id), Ok);
+        }
+        let name = format!("{}/{}", Folder::of(agent).path(), log_name(&agent.id));
+        Err(Error::damaged(
+            log.map_or_else(|| self.dir.at(&name), |log| log.path),
+            format!(
+                "it ends with line {seq} of rev {rev}, and the journal's last line is line {} of rev {}",
+                agent.seq, commit.rev
+            ),
+        ))
     }
 
     /// Moves an agent's log into the folder that its last line says.
@@ -312,25 +540,14 @@ impl TaskGuard {
     }
 
     /// Writes an agent's new record to its log and waits until it is on disk; once, however often it is called.
-    pub(crate) fn record(&self, agent: &Agent, rev: u64, is_new: bool) -> Result<()> {
-        let active = self.dir.need_dir(ACTIVE)?;
-        let mut log = match self.log(&agent.id, Access::Append)? {
-            Some(log) => log,
-            None => AgentLog {
-                file: active.create(&log_name(&agent.id))?,
-                path: active.at(&log_name(&agent.id)),
-                folder: Folder::Active,
-                tail: Tail::empty(),
-                rev: None,
-            },
-        };
-        if log
-            .tail
-            .last
-            .as_ref()
-            .and_then(|line| line.rev)
-            .is_some_and(|there| there >= rev)
-        {
+    pub(crate) fn record(
+        &self,
+        log: &mut AgentLog,
+        agent: &Agent,
+        rev: u64,
+        is_new: bool,
+    ) -> Result<()> {
+        if log.tail.last.as_ref().and_then(|line| line.rev) == Some(rev) {
             // A redo: whoever wrote the line may have failed to sync it.
             let name = format!("{}/{}", log.folder.path(), log_name(&agent.id));
             let file = self.dir.need_file(&name, Access::Rewrite)?;
@@ -345,19 +562,52 @@ impl TaskGuard {
             sync_data(&log.file, &log.path)?;
         }
         if is_new {
-            active.sync()?;
+            self.dir.need_dir(ACTIVE)?.sync()?;
         }
-        self.file_away(agent, &mut log.folder)
+        Ok(())
     }
 
     /// Notes in the journal that a change is applied; once, however often it is called.
-    pub(crate) fn mark_applied(&self, mark: &Mark) -> Result<()> {
+    pub(crate) fn mark_applied(&mut self, mark: &Mark) -> Result<()> {
         let path = self.dir.at(JOURNAL);
-        let file = self.dir.need_file(JOURNAL, Access::Append)?;
-        let mut tail = Tail::<Mark>::read(&file, &path, Strictness::Log, decode_mark)?;
+        let (file, tail) = self.journal()?;
         if tail.last.as_ref().is_some_and(|last| last.rev >= mark.rev) {
             return Ok(());
         }
-        tail.append(&file, &path, &encode_checked(mark))
+        tail.append(file, &path, &encode_checked(mark))?;
+        tail.last = Some(mark.clone());
+        Ok(())
     }
+
+    /// Moves a task that was deleted to a name of its own, and what calls look for in it out of their sight.
+    pub(crate) fn put_away(&self, home: &Home, rev: u64) -> Result<()> {
+        let name = deleted_name(&self.id, rev);
+        let closed = home.closed()?;
+        for place in [home.tasks()?, home.closed()?] {
+            let is_this = match place.dir(self.id.as_str())? {
+                Some(dir) => dir.is_same(&self.dir)?,
+                None => false,
+            };
+            if is_this {
+                place.rename(self.id.as_str(), &closed, &name)?;
+            }
+        }
+        for name in ["agents", FINDINGS] {
+            if self.dir.kind(name)?.is_some() {
+                self.dir
+                    .rename(name, &self.dir, &format!(".deleted-{name}"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The name in `closed/` of what is left of a task that was deleted with this rev.
+fn deleted_name(task: &TaskId, rev: u64) -> String {
+    format!("{DELETED}{task}-{rev}")
+}
+
+/// The refusal of a call that waited for the lock of a task that was deleted meanwhile.
+fn deleted(task: &TaskId) -> Error {
+    Rejection::new(Refused::NotFound, format!("task {task} was deleted")).into()
 }

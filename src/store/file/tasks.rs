@@ -1,10 +1,10 @@
 //! The operations on tasks: open, set, close.
 
-use super::agents::{need_mark, not_before};
-use super::commit::{Draft, Global};
+use super::agents::not_before;
+use super::commit::{Draft, Global, move_to_closed};
 use super::dir::Dir;
 use super::home::{Home, LOCK, REGISTRY, TASKS};
-use super::lock::Patience;
+use super::lock::{Lock, Mode, Patience};
 use super::task::{FINDINGS, Folder, JOURNAL, LEASES, OUTPUT, TaskDir, TaskGuard};
 use super::{FileStore, agents, document, read};
 use crate::model::rules::{self, Closing};
@@ -45,7 +45,7 @@ pub(crate) fn open(store: &FileStore, new: &NewTask) -> Result<Done<TaskState>> 
 
 /// The task if it was opened before with equal settings.
 fn known(store: &FileStore, home: &Home, new: &NewTask) -> Result<Option<Done<TaskState>>> {
-    if TaskDir::find(home, &new.id)?.is_none() {
+    if TaskDir::find_existing(home, &new.id)?.is_none() {
         return Ok(None);
     }
     // A killed `task new` may have left its opening unapplied: a retry finishes it.
@@ -82,7 +82,10 @@ impl<'a> Building<'a> {
         rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
             .map_err(|e| Error::io("get a random name for", home.dir.at("tasks"), e))?;
         let name = format!(".new-{:016x}", u64::from_le_bytes(random));
-        let dir = home.tasks()?.make_dir(&name)?;
+        let tasks = home.tasks()?;
+        // Until it has a lock of its own this says that it is no leftover.
+        let _begins = Lock::take(tasks.handle()?, tasks.path(), Mode::Shared, patience)?;
+        let dir = tasks.make_dir(&name)?;
         dir.create(LOCK)?;
         let mut building = Self {
             home,
@@ -123,13 +126,12 @@ impl<'a> Building<'a> {
         let id = guard.id.clone();
         self.sync(&guard, change)?;
         loop {
-            if let Some(global) =
-                guard.lock_global(self.home, patience, store.options.journal_limit)?
-            {
-                if TaskDir::find(self.home, &id)?.is_some() {
+            if let Some(global) = guard.lock_global(self.home, patience)? {
+                if TaskDir::find_existing(self.home, &id)?.is_some() {
                     return Ok(None);
                 }
-                let warning = self.commit_line(global, change, counts, recent)?;
+                let warning =
+                    self.commit_line(global, change, counts, recent, store.options.journal_limit)?;
                 // From here on it is the registry's, whatever became of the rest.
                 self.name.clear();
                 return Ok(Some(Done {
@@ -166,6 +168,7 @@ impl<'a> Building<'a> {
         change: Change,
         counts: Counts,
         recent: Vec<AgentId>,
+        journal_limit: u64,
     ) -> Result<Option<Error>> {
         let totals = global.totals();
         let first = totals == Totals::default();
@@ -173,7 +176,7 @@ impl<'a> Building<'a> {
             // The home's own entries are on disk before anything in it is acknowledged.
             self.home.dir.sync()?;
         }
-        global.commit(Draft {
+        let draft = Draft {
             at: FileStore::now(),
             change,
             agent: None,
@@ -187,7 +190,8 @@ impl<'a> Building<'a> {
                 tasks_open: totals.tasks_open + 1,
                 ..totals
             },
-        })
+        };
+        global.commit(draft, journal_limit)
     }
 }
 
@@ -251,20 +255,22 @@ pub(crate) fn close(
     let mut in_vain = 0;
     loop {
         let closed = store.lifecycle(&home, task, |guard, patience| {
-            let mark = need_mark(guard)?;
+            let mark = guard.mark()?;
             // Read before the commit: nothing that fails later may deny the change.
             let mut state = read::state(&home, guard)?;
             match rules::close(task, mark.status, mark.counts, force)? {
-                Closing::Already => Ok(Some(Some(Done::unchanged(state)))),
+                Closing::Already => {
+                    // The place is an index: the first close may not have been able to keep it.
+                    let _ = move_to_closed(&home, task);
+                    Ok(Some(Some(Done::unchanged(state))))
+                }
                 Closing::TerminateFirst => Ok(Some(None)),
                 Closing::Now => {
-                    let Some(global) =
-                        guard.lock_global(&home, patience, store.options.journal_limit)?
-                    else {
+                    let Some(global) = guard.lock_global(&home, patience)? else {
                         return Ok(None);
                     };
                     let totals = global.totals();
-                    let warning = global.commit(Draft {
+                    let draft = Draft {
                         at: not_before(Some(mark.at)),
                         change: Change::Closed,
                         agent: None,
@@ -278,7 +284,8 @@ pub(crate) fn close(
                             tasks_closed: totals.tasks_closed + 1,
                             ..totals
                         },
-                    })?;
+                    };
+                    let warning = global.commit(draft, store.options.journal_limit)?;
                     state.status = TaskStatus::Closed;
                     Ok(Some(Some(Done {
                         value: state,
