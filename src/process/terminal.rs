@@ -29,12 +29,24 @@ pub struct Terminal {
 impl Terminal {
     /// The controlling terminal, if there is one.
     pub fn controlling() -> Option<Self> {
+        Self::of(getpgrp())
+    }
+
+    /// The same, seen by a process of the group `own`.
+    pub fn of(own: Pid) -> Option<Self> {
         let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY;
         Some(Self {
             tty: rustix::fs::open("/dev/tty", flags, Mode::empty()).ok()?,
-            own: getpgrp(),
+            own,
             handed: false,
         })
+    }
+
+    /// Takes it back from whichever of these groups has it.
+    pub fn reclaim(&self, groups: &[Pid]) {
+        if tcgetpgrp(&self.tty).is_ok_and(|now| groups.contains(&now)) {
+            self.give(self.own);
+        }
     }
 
     /// Whether it is this process's group that the terminal listens to.
@@ -53,11 +65,13 @@ impl Terminal {
             && group::is_alone()
     }
 
-    /// Whether another process of this group gave it to a group that it started.
+    /// Whether another process of this group gave it to a group that it started, itself or, as `run` does, by another.
     pub fn is_with_a_sibling(&self, command: Pid) -> bool {
         tcgetpgrp(&self.tty).is_ok_and(|leader| {
             let parent = identity::parent(leader);
-            leader != command && parent.is_some_and(|parent| getpgid(Some(parent)) == Ok(self.own))
+            let by_another = parent.and_then(identity::parent);
+            let is_ours = |pid| getpgid(Some(pid)) == Ok(self.own);
+            leader != command && [parent, by_another].into_iter().flatten().any(is_ours)
         })
     }
 
@@ -96,9 +110,12 @@ impl Terminal {
     }
 }
 
-/// Does to this process's own group what the terminal did to the command's alone.
+/// Does to this process's own group what the terminal did to the command's alone. This process itself, which would pass
+/// it to the command once more, does not hear it.
 pub fn pass_on(signal: Signal) {
-    let _ = kill_current_process_group(signal);
+    with_action(signal, SigHandler::SigIgn, || {
+        let _ = kill_current_process_group(signal);
+    });
 }
 
 /// Stops this process's own group, as the terminal did the command's. Returns when it is continued.
@@ -112,17 +129,25 @@ pub fn stop_self(signal: Signal) {
 }
 
 /// A signal stops only who neither hears nor ignores it; nobody hears or ignores SIGSTOP.
-#[allow(unsafe_code)]
 fn stop(signal: Signal, send: impl FnOnce() -> rustix::io::Result<()>) {
-    let stops = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-    let hearable = nix::sys::signal::Signal::try_from(signal.as_raw())
+    with_action(signal, SigHandler::SigDfl, || {
+        let _ = send();
+    });
+}
+
+/// Does something while the signal has this action.
+fn with_action(signal: Signal, handler: SigHandler, act: impl FnOnce()) {
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    let changeable = nix::sys::signal::Signal::try_from(signal.as_raw())
         .ok()
         .filter(|_| signal != Signal::STOP);
-    // SAFETY: the default action runs no code of this program.
-    let before = hearable.and_then(|signal| unsafe { sigaction(signal, &stops) }.ok());
-    let _ = send();
-    if let (Some(signal), Some(before)) = (hearable, before) {
+    // SAFETY: neither ignoring a signal nor the default action runs code of this program.
+    #[allow(unsafe_code)]
+    let before = changeable.and_then(|signal| unsafe { sigaction(signal, &action) }.ok());
+    act();
+    if let (Some(signal), Some(before)) = (changeable, before) {
         // SAFETY: this is the action that was in force until just now.
+        #[allow(unsafe_code)]
         let _ = unsafe { sigaction(signal, &before) };
     }
 }
