@@ -34,5 +34,5 @@ pub(super) fn wait_for(child: Pid) {
 /// Whether there is none at all, running or not.
 pub(super) fn are_none() -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    waitid(WaitId::All, options) == Err(rustix::io::Errno::CHILD)
+    matches!(waitid(WaitId::All, options), Err(rustix::io::Errno::CHILD))
 }

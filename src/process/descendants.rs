@@ -12,9 +12,7 @@ use std::fs;
 use std::io::{ErrorKind, Read};
 
 use rustix::io::Errno;
-use rustix::process::{
-    Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal,
-};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
 use super::{SUPERVISOR, guardian};
 
@@ -194,11 +192,13 @@ fn number(text: &str) -> Option<Pid> {
 /// What a process was called as; nothing of one that has exited.
 fn first_word(pid: Pid) -> Vec<u8> {
     let mut start = [0; 64];
-    let read = fs::File::open(format!("/proc/{}/cmdline", pid.as_raw_pid()))
-        .and_then(|mut file| loop {
-            match file.read(&mut start) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                read => return read,
+    let read =
+        fs::File::open(format!("/proc/{}/cmdline", pid.as_raw_pid())).and_then(|mut file| {
+            loop {
+                match file.read(&mut start) {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    read => return read,
+                }
             }
         });
     let read = start.get(..read.unwrap_or(0)).unwrap_or_default();
@@ -233,7 +233,10 @@ mod tests {
 
     #[test]
     fn the_kernels_lists_and_the_parents_of_all_tell_the_same() {
-        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("1000")
+            .spawn()
+            .unwrap();
         let own = rustix::process::getpid();
         let pid = Pid::from_child(&child);
         assert!(listed(own).contains(&pid));
@@ -241,14 +244,23 @@ mod tests {
         assert!(scanned.get(&own).unwrap().contains(&pid));
         let found = of(own, &[], Depth::All).unwrap();
         assert!(found.contains(&Found { pid, parent: own }));
-        assert!(of(own, &[pid], Depth::All).unwrap().iter().all(|found| found.pid != pid));
+        assert!(
+            of(own, &[pid], Depth::All)
+                .unwrap()
+                .iter()
+                .all(|found| found.pid != pid)
+        );
         child.kill().unwrap();
         until_gone(own, pid);
         child.wait().unwrap();
     }
 
     fn until_gone(root: Pid, pid: Pid) {
-        while of(root, &[], Depth::All).unwrap().iter().any(|found| found.pid == pid) {
+        while of(root, &[], Depth::All)
+            .unwrap()
+            .iter()
+            .any(|found| found.pid == pid)
+        {
             std::thread::yield_now();
         }
     }

@@ -17,13 +17,13 @@ const OF_WRITES: [(Signal, u8); 2] = [(Signal::SIGPIPE, 1), (Signal::SIGXFSZ, 2)
 const IGNORED_CHILD: u8 = 4;
 const BLOCKED_CHILD: u8 = 8;
 
-/// What was changed of the caller's dispositions and mask.
-pub(super) fn changed() -> u8 {
+/// What this program changed of its caller's dispositions and mask, for another part of this program.
+pub fn changed_signals() -> u8 {
     CHANGED.load(Ordering::Relaxed)
 }
 
-/// The caller's own caller is the one that counts: this program was called by itself.
-pub(super) fn take_over(changed: u8) {
+/// This program was called by itself, which changed this: its caller is the one that counts.
+pub fn take_over_signals(changed: u8) {
     CHANGED.store(changed, Ordering::Relaxed);
 }
 
@@ -34,9 +34,9 @@ pub fn ignore_signals_of_writes() {
         #[allow(unsafe_code)]
         let before = unsafe { signal(of_write, SigHandler::SigIgn) };
         // The standard library's own entry has ignored this one before anybody could ask.
-        let is_ours = cfg!(not(all(target_os = "linux", target_env = "gnu")))
-            && of_write == Signal::SIGPIPE;
-        if before == Ok(SigHandler::SigIgn) && !is_ours {
+        let is_ours =
+            cfg!(not(all(target_os = "linux", target_env = "gnu"))) && of_write == Signal::SIGPIPE;
+        if matches!(before, Ok(SigHandler::SigIgn)) && !is_ours {
             CHANGED.fetch_or(bit, Ordering::Relaxed);
         }
     }
@@ -55,7 +55,9 @@ pub(super) fn hear_of_children() {
 
 /// Gives back to this process, which is about to be the command, what was changed; `mask` is what was blocked.
 pub(super) fn give_back(changed: u8, mut mask: SigSet) {
-    let ignored = OF_WRITES.into_iter().chain([(Signal::SIGCHLD, IGNORED_CHILD)]);
+    let ignored = OF_WRITES
+        .into_iter()
+        .chain([(Signal::SIGCHLD, IGNORED_CHILD)]);
     for (changed_one, bit) in ignored {
         set(changed_one, changed & bit != 0);
     }

@@ -62,7 +62,10 @@ impl Tree {
                 self.signal(Signal::TERM, &found);
                 self.signal(Signal::CONT, &found);
             }
-            None => self.group.into_iter().for_each(|group| group::signal(group, Signal::TERM)),
+            None => self
+                .group
+                .into_iter()
+                .for_each(|group| group::signal(group, Signal::TERM)),
         }
     }
 }

@@ -1,12 +1,7 @@
 //! Process groups: signalled as one, and known to be gone.
 
-use std::time::{Duration, Instant};
-
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
-
-/// How often a dying group is looked at.
-const LOOK: Duration = Duration::from_millis(5);
 
 /// Signals every process of the group; those that are stopped hear it too. A group that is gone hears nothing.
 pub fn signal(group: Pid, signal: Signal) {
@@ -22,19 +17,6 @@ pub fn is_gone(group: Pid) -> bool {
         Err(Errno::SRCH) => true,
         // Where nobody asks for orphans they stay listed for ever.
         _ => !has_living(group).unwrap_or(true),
-    }
-}
-
-/// Waits until the group is gone; false if it is still there at `deadline`.
-pub fn wait_gone(group: Pid, deadline: Instant) -> bool {
-    loop {
-        if is_gone(group) {
-            return true;
-        }
-        if Instant::now() >= deadline {
-            return false;
-        }
-        std::thread::sleep(LOOK);
     }
 }
 
@@ -86,6 +68,6 @@ mod tests {
     fn this_group_is_not_gone() {
         assert!(!is_gone(rustix::process::getpgrp()));
         let nobody = Pid::from_raw(i32::MAX).unwrap();
-        assert!(wait_gone(nobody, Instant::now()));
+        assert!(is_gone(nobody));
     }
 }

@@ -72,11 +72,7 @@ impl Guardian {
     }
 
     /// Has it make a process for the command, which waits; gives that.
-    pub(super) fn prepare(
-        &self,
-        order: &Order,
-        streams: [BorrowedFd<'_>; 3],
-    ) -> io::Result<Pid> {
+    pub(super) fn prepare(&self, order: &Order, streams: [BorrowedFd<'_>; 3]) -> io::Result<Pid> {
         link::send_order(&self.socket, order, streams)?;
         match link::hear(&self.socket) {
             Some(Word::Ready(pid)) => Pid::from_raw(pid).ok_or_else(is_gone),

@@ -199,7 +199,11 @@ mod tests {
     #[test]
     fn an_order_arrives_as_it_was_given() {
         let (here, there) = UnixStream::pair().unwrap();
-        let words = vec![OsString::from("sh"), OsString::new(), OsString::from_vec(vec![0xff])];
+        let words = vec![
+            OsString::from("sh"),
+            OsString::new(),
+            OsString::from_vec(vec![0xff]),
+        ];
         let order = Order {
             words: words.clone(),
             signals: 5,
@@ -215,7 +219,14 @@ mod tests {
     fn every_word_is_heard_as_it_was_said() {
         let (here, there) = UnixStream::pair().unwrap();
         for kind in 1..=12 {
-            let word = Word::of(kind, if matches!(kind, 2 | 3 | 8 | 9 | 10 | 12) { 0 } else { 7 });
+            let word = Word::of(
+                kind,
+                if matches!(kind, 2 | 3 | 8 | 9 | 10 | 12) {
+                    0
+                } else {
+                    7
+                },
+            );
             say(&here, word.unwrap());
             assert_eq!(hear(&there), word);
         }

@@ -53,6 +53,25 @@ impl Lease {
     }
 }
 
+/// Notes in a lease that everything is gone, or known to have been let go; where nothing was noted, nothing. Whoever
+/// finds it free needs not look for anybody then.
+pub fn clear(lease: impl AsFd) {
+    let Ok(file) = lease.as_fd().try_clone_to_owned().map(File::from) else {
+        return;
+    };
+    let mut note = [0; NOTE];
+    let read = file.read_at(&mut note, 0).unwrap_or_default();
+    let note = note.get(..read).unwrap_or_default();
+    if let Ok(running) = serde_json::from_slice::<Running>(note) {
+        let running = Running {
+            cleared: true,
+            ..running
+        };
+        // Where this fails somebody looks, and finds nobody.
+        let _ = line(&running).and_then(|line| file.write_all_at(&line, 0));
+    }
+}
+
 /// A note's bytes.
 fn line(running: &Running) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(running)?;

@@ -6,7 +6,7 @@
 
 mod error;
 pub mod file;
-mod lease;
+pub mod lease;
 mod query;
 mod watch;
 

@@ -5,15 +5,17 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
-use agentreg::model::{Agent, Kind, Noted, Rejection, Running};
-use agentreg::process::{self, Ended, Guardian, Signals, Supervisor, Waiting};
-use agentreg::store::{AgentsWanted, Lease, Store};
+use agentreg::model::{Agent, Noted, Running};
+use agentreg::process::{self, Ended, Guardian, Signals, Waiting};
+use agentreg::store::{Lease, Store, lease};
+use rustix::process::{Pid, getpid};
+use rustix::stdio::{stderr, stdin, stdout};
 
 use super::record;
 use super::tee::Tee;
+use super::wanted::WantedAgent;
 use crate::output::{Exit, Failure};
 
 /// A command that is to be run for an agent that is registered.
@@ -26,6 +28,8 @@ pub struct Job<'a> {
     pub timeout: Option<Duration>,
     pub grace: Duration,
     pub require_report: bool,
+    /// What the command leaves running when it exits is let go.
+    pub leave_background: bool,
 }
 
 /// What becomes of the command's input and output.
@@ -44,7 +48,14 @@ pub struct Conclusion {
     /// Why the end could not be recorded.
     pub unrecorded: Option<Failure>,
     /// What a person should know.
-    pub warning: Option<String>,
+    pub warnings: Vec<String>,
+}
+
+/// A command that waits for the word to begin.
+struct Prepared<'a> {
+    waiting: Waiting,
+    tee: Option<Tee>,
+    wanted: WantedAgent<'a>,
 }
 
 /// Why the command did not run, and what to exit with.
@@ -64,20 +75,22 @@ impl Job<'_> {
     ) -> Result<Conclusion, NotRun> {
         // What is shown by this process, or has no input, can do without the terminal.
         let is_inherited = matches!(streams, Streams::Inherited);
-        let (mut supervisor, waiting, tee, input) = match self.prepare(streams) {
+        let prepared = match self.prepare(streams) {
             Ok(prepared) => prepared,
             Err(failure) => return Err(self.give_up(failure)),
         };
-        let input = input.as_ref().map_or(rustix::stdio::stdin(), AsFd::as_fd);
-        if is_inherited {
-            supervisor.begin();
-        }
-        if let Err(error) = waiting.begin(input) {
-            supervisor.dismiss();
-            return Err(self.not_executed(&error));
-        }
+        let Prepared {
+            waiting,
+            tee,
+            mut wanted,
+        } = prepared;
+        let mut supervisor = match waiting.begin(is_inherited) {
+            Ok(supervisor) => supervisor,
+            Err(error) => return Err(self.not_executed(&error)),
+        };
         started();
-        let ended = match supervisor.wait(signals, self.timeout) {
+        let leaves = self.leave_background;
+        let ended = match supervisor.wait(signals, self.timeout, &mut wanted, leaves) {
             Ok(ended) => ended,
             Err(error) => {
                 let failure = Failure::io("wait for the command", &error);
@@ -86,72 +99,67 @@ impl Job<'_> {
         };
         let end = record::end_of(&ended, self.timeout, self.require_report);
         let recorded = record::record(self.store, &self.agent, &end, signals);
-        if recorded.as_ref().is_ok_and(|done| done.terminated) {
-            // Whoever terminated it may have been killed before all were gone.
-            supervisor.clear(signals);
+        if !ended.unfinished {
+            lease::clear(&self.lease);
         }
-        supervisor.dismiss();
+        supervisor.dismiss(ended.unfinished);
         if let Some(tee) = tee {
             tee.finish();
         }
-        Ok(match recorded {
-            Ok(done) => Conclusion {
-                ended,
-                unrecorded: None,
-                warning: done.warning,
-            },
-            Err(failure) => Conclusion {
-                ended,
-                unrecorded: Some(failure),
-                warning: None,
-            },
+        let mut warnings = record::told(&ended, leaves);
+        let unrecorded = match recorded {
+            Ok(warning) => {
+                warnings.extend(warning);
+                None
+            }
+            Err(failure) => Some(failure),
+        };
+        Ok(Conclusion {
+            ended,
+            unrecorded,
+            warnings,
         })
     }
 
-    /// Everything but the command itself: who it is stands in the lease, its guardian watches.
-    #[allow(clippy::type_complexity)]
-    fn prepare(
-        &self,
-        streams: Streams,
-    ) -> Result<(Supervisor<'_>, Waiting, Option<Tee>, Option<File>), Failure> {
+    /// Everything but the command itself: who it is stands in the lease, its agent's end is watched for.
+    fn prepare(&self, streams: Streams) -> Result<Prepared<'_>, Failure> {
         let failed = |error| Failure::io("start the command", &error);
-        let guardian = Guardian::start(self.lease.as_fd()).map_err(failed)?;
-        let (stdout, stderr, tee, input) = match streams {
-            Streams::Inherited => (Stdio::inherit(), Stdio::inherit(), None, None),
-            Streams::NoInput => {
-                let input = File::open("/dev/null").map_err(failed)?;
-                (Stdio::inherit(), Stdio::inherit(), None, Some(input))
-            }
-            Streams::Tee(file) => {
-                let (tee, stdout, stderr) = Tee::start(file).map_err(failed)?;
-                (stdout, stderr, Some(tee), None)
-            }
-        };
+        let program = process::path_of_this_program();
         let variables = [
             ("AGENTREG_HOME", self.home.as_os_str()),
             ("AGENTREG_TASK", OsStr::new(self.agent.task.as_str())),
             ("AGENTREG_AGENT", OsStr::new(self.agent.id.as_str())),
+            ("AGENTREG_BIN", program.as_os_str()),
         ];
-        let waiting = Waiting::prepare(self.words, &variables, stdout, stderr).map_err(failed)?;
-        self.lease.note(&running(&waiting).map_err(failed)?)?;
-        let supervisor = Supervisor::watch(self.lease.as_fd(), guardian, waiting.pid, self.grace)
-            .map_err(failed)?;
-        self.is_wanted()?;
-        Ok((supervisor, waiting, tee, input))
-    }
-
-    /// Whoever terminated the agent before its command stood in the lease could not signal that.
-    fn is_wanted(&self) -> Result<(), Failure> {
-        let wanted = AgentsWanted::These(std::slice::from_ref(&self.agent.id));
-        let view = self.store.view(&self.agent.task, wanted)?;
-        match view.agents.first() {
-            Some(agent) if !agent.status.is_active() => Err(Rejection::new(
-                Kind::IllegalTransition,
-                format!("agent {} has ended before its command began", agent.id),
-            )
-            .into()),
-            _ => Ok(()),
-        }
+        let guardian = Guardian::start(self.lease.as_fd(), &variables).map_err(failed)?;
+        let (stdin, stdout, stderr) = (stdin(), stdout(), stderr());
+        let prepare = |streams| Waiting::prepare(guardian, self.words, streams, self.grace);
+        let (waiting, tee) = match streams {
+            Streams::Inherited => {
+                let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
+                (prepare(streams), None)
+            }
+            Streams::NoInput => {
+                let input = File::open("/dev/null").map_err(failed)?;
+                let streams = [input.as_fd(), stdout.as_fd(), stderr.as_fd()];
+                (prepare(streams), None)
+            }
+            Streams::Tee(file) => {
+                let (tee, out, err) = Tee::start(file).map_err(failed)?;
+                let streams = [stdin.as_fd(), out.as_fd(), err.as_fd()];
+                (prepare(streams), Some(tee))
+            }
+        };
+        let waiting = waiting.map_err(failed)?;
+        self.lease.note(&running(&waiting))?;
+        let wanted = WantedAgent::watch(self.store, &self.agent, self.grace);
+        // Whoever terminated the agent before its command stood in the lease was not heard of.
+        wanted.check()?;
+        Ok(Prepared {
+            waiting,
+            tee,
+            wanted,
+        })
     }
 
     /// The command was never run, for a reason of this call's own.
@@ -177,28 +185,30 @@ impl Job<'_> {
     /// Where even this cannot be recorded, the lease is free and somebody will reap the agent.
     fn ended_without(&self, code: u8, reason: &str) {
         let end = record::not_run(code, reason);
-        let _ = self.store.end(
-            &self.agent.task,
-            &self.agent.id,
-            end.status,
-            &end.end.into(),
-        );
+        let _ = self
+            .store
+            .end(&self.agent.task, &self.agent.id, end.status, &end.ending);
     }
 }
 
-fn running(waiting: &Waiting) -> io::Result<Running> {
-    let pid = waiting.pid.as_raw_nonzero().get().unsigned_abs();
-    let process = process::identify(pid)?.ok_or_else(|| io::Error::other("it died at once"))?;
-    Ok(Running {
-        command: Noted {
-            pid,
-            process: Some(process),
-        },
+/// What a lease tells of a command that waits.
+fn running(waiting: &Waiting) -> Running {
+    Running {
+        command: noted(waiting.pid),
         host: process::host_name(),
-        watches: false,
-        supervisor: None,
-        guardian: None,
-        init: false,
+        watches: true,
+        supervisor: Some(noted(getpid())),
+        guardian: Some(noted(waiting.guardian())),
+        init: getpid() == Pid::INIT,
         cleared: false,
-    })
+    }
+}
+
+/// A lease is a lock: that it tells who is who is of use, and not to be had everywhere.
+fn noted(process: Pid) -> Noted {
+    let pid = process.as_raw_pid().unsigned_abs();
+    Noted {
+        pid,
+        process: process::identify(pid).ok().flatten(),
+    }
 }

@@ -5,12 +5,14 @@
 //! | [`job`] | one command, from its start to the record of its end |
 //! | [`record`] | what is recorded, and what if it cannot be |
 //! | [`tee`] | output that is kept as well as shown |
+//! | [`wanted`] | whether somebody has terminated the agent meanwhile |
 //! | [`detach`] | a supervisor in a session of its own |
 
 mod detach;
 mod job;
 mod record;
 mod tee;
+mod wanted;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -68,6 +70,7 @@ fn attached(args: &RunArgs, context: &Context) -> Result<Conclusion, NotRun> {
         timeout: args.timeout,
         grace: args.grace,
         require_report: args.require_report,
+        leave_background: args.leave_background,
     };
     match streams {
         Ok(streams) => job.carry_out(&mut signals, streams, || ()),
@@ -159,14 +162,14 @@ fn shown(words: &[OsString]) -> Vec<String> {
 
 /// Says what went wrong, then ends as the command did.
 fn end_like(conclusion: &Conclusion, context: &Context) -> u8 {
-    let ended = conclusion.ended;
+    let ended = &conclusion.ended;
     let mut code = ended.code.and_then(|code| u8::try_from(code).ok());
     if let Some(failure) = &conclusion.unrecorded {
         finish(Err(failure.clone()), context.json());
         // Who exits with 0 has said that it is on disk.
         code = code.map(|code| if code == 0 { Exit::Run as u8 } else { code });
     } else if !context.quiet() {
-        let warnings = conclusion.warning.clone();
+        let warnings = conclusion.warnings.clone();
         finish(Ok(Answer::nothing().warn_of(warnings)), context.json());
     }
     if ended.timed_out {

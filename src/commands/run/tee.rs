@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::os::fd::AsFd;
-use std::process::Stdio;
 use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags};
@@ -19,7 +18,7 @@ pub struct Tee {
 
 impl Tee {
     /// Pumps into `file` and this process's own streams what is written to the two that come with it.
-    pub fn start(file: File) -> io::Result<(Self, Stdio, Stdio)> {
+    pub fn start(file: File) -> io::Result<(Self, PipeWriter, PipeWriter)> {
         let (stopped, stop) = io::pipe()?;
         let (out, stdout) = io::pipe()?;
         let (err, stderr) = io::pipe()?;
@@ -37,7 +36,7 @@ impl Tee {
             std::thread::spawn(move || out.run(&mut io::stdout())),
             std::thread::spawn(move || err.run(&mut io::stderr())),
         ];
-        Ok((Self { stop, pumps }, stdout.into(), stderr.into()))
+        Ok((Self { stop, pumps }, stdout, stderr))
     }
 
     /// Shows and keeps what the command has written, not what somebody it left behind may still write.
