@@ -23,13 +23,13 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal as Number};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Signal, WaitIdOptions, getpgid, getpgrp, getpid, setpgid};
+use rustix::process::{Pid, Signal, WaitIdOptions, getpid, setpgid};
 
 use super::descendants::{self, Depth};
 use super::ending::{Ending, Tree};
 use super::link::{self, Order, Word};
 use super::terminal::Terminal;
-use super::{children, dispositions, program, start};
+use super::{children, dispositions, group, program, start};
 
 /// The name that makes this program a guardian.
 pub(super) const NAME: &str = "agentreg-guardian";
@@ -158,13 +158,13 @@ struct Guarding {
     lease: OwnedFd,
     signals: SignalFd,
     /// The group that it came from, of whoever called the supervisor.
-    callers: Pid,
+    callers: Option<Pid>,
 }
 
 impl Guarding {
     /// Gives what was blocked before, too.
     fn take_up() -> io::Result<(Self, SigSet)> {
-        let callers = getpgrp();
+        let callers = group::of(None);
         setpgid(None, None)?;
         rustix::process::set_child_subreaper(Some(getpid()))?;
         let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
@@ -255,11 +255,11 @@ impl Guarding {
             but: Vec::new(),
             group: Some(command),
         };
-        let terminal = Terminal::of(self.callers);
-        let mut groups = vec![command, getpgrp()];
+        let terminal = self.callers.and_then(Terminal::of);
+        let mut groups = vec![command];
         if terminal.is_some() {
             let all = descendants::of(tree.root, &[], Depth::All).unwrap_or_default();
-            groups.extend(all.iter().filter_map(|found| getpgid(Some(found.pid)).ok()));
+            groups.extend(all.iter().filter_map(|found| group::of(Some(found.pid))));
         }
         let give_back = || {
             if let Some(terminal) = &terminal {
@@ -284,8 +284,7 @@ impl Guarding {
 
 fn is_from_this_group(info: &siginfo) -> bool {
     let sender = i32::try_from(info.ssi_pid).ok().and_then(Pid::from_raw);
-    info.ssi_code == libc::SI_USER
-        && sender.is_some_and(|sender| getpgid(Some(sender)) == Ok(getpgrp()))
+    info.ssi_code == libc::SI_USER && sender.is_some() && group::of(sender) == group::of(None)
 }
 
 /// The command, and those that became this process's children by the death of their parents.

@@ -8,10 +8,7 @@ use std::os::fd::OwnedFd;
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, sigaction};
 use rustix::fs::{FileType, Mode, OFlags, fstat};
-use rustix::process::{
-    Pid, Signal, getpgid, getpgrp, getpid, getppid, getsid, kill_current_process_group,
-    kill_process,
-};
+use rustix::process::{Pid, Signal, getpid, getppid, kill_current_process_group, kill_process};
 use rustix::stdio::{stdin, stdout};
 use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
@@ -29,7 +26,7 @@ pub struct Terminal {
 impl Terminal {
     /// The controlling terminal, if there is one.
     pub fn controlling() -> Option<Self> {
-        Self::of(getpgrp())
+        group::of(None).and_then(Self::of)
     }
 
     /// The same, seen by a process of the group `own`.
@@ -70,7 +67,7 @@ impl Terminal {
         tcgetpgrp(&self.tty).is_ok_and(|leader| {
             let parent = identity::parent(leader);
             let by_another = parent.and_then(identity::parent);
-            let is_ours = |pid| getpgid(Some(pid)) == Ok(self.own);
+            let is_ours = |pid| group::of(Some(pid)) == Some(self.own);
             leader != command && [parent, by_another].into_iter().flatten().any(is_ours)
         })
     }
@@ -155,14 +152,14 @@ fn with_action(signal: Signal, handler: SigHandler, act: impl FnOnce()) {
 /// Whether nobody would continue this process's group if it were stopped: no member has a parent elsewhere in the
 /// session. The kernel then discards the terminal's stop signals, as long as they are not heard.
 pub fn is_orphaned() -> bool {
-    let own = getpgrp();
+    let own = group::of(None);
     let mut parent = getppid();
     while let Some(pid) = parent {
-        match getpgid(Some(pid)) {
-            Ok(group) if group == own => parent = identity::parent(pid),
+        match group::of(Some(pid)) {
+            group if group.is_some() && group == own => parent = identity::parent(pid),
             _ => break,
         }
     }
-    let session = getsid(None);
-    parent.is_none_or(|parent| getsid(Some(parent)) != session)
+    let session = group::session_of(None);
+    parent.is_none_or(|parent| group::session_of(Some(parent)) != session)
 }
