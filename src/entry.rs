@@ -7,7 +7,6 @@
 
 use std::ffi::{c_char, c_int};
 
-use nix::sys::signal::{SigHandler, Signal, signal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::stdio::{stderr, stdin, stdout};
@@ -17,7 +16,7 @@ use rustix::stdio::{stderr, stdin, stdout};
 #[unsafe(no_mangle)]
 extern "C" fn main(_count: c_int, _words: *const *const c_char) -> c_int {
     fill_standard_streams();
-    ignore_signals_of_writes();
+    agentreg::process::ignore_signals_of_writes();
     crate::program().into()
 }
 
@@ -40,15 +39,5 @@ fn fill_standard_streams() {
                 nowhere.map(std::mem::forget).unwrap_or_default();
             }
         }
-    }
-}
-
-/// Who reads no more, and what is beyond the limit on a file's size, is noticed where it is written to: EPIPE and EFBIG
-/// are errors like a full disk, which leave nothing half done. Programs that are started get the usual answers back.
-fn ignore_signals_of_writes() {
-    for signal_of_write in [Signal::SIGPIPE, Signal::SIGXFSZ] {
-        // SAFETY: no handler is installed, the kernel ignores the signal.
-        #[allow(unsafe_code)]
-        let _ = unsafe { signal(signal_of_write, SigHandler::SigIgn) };
     }
 }

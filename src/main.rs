@@ -13,6 +13,7 @@ mod output;
 
 #[cfg(not(all(not(test), target_os = "linux", target_env = "gnu")))]
 fn main() -> std::process::ExitCode {
+    agentreg::process::ignore_signals_of_writes();
     program().into()
 }
 

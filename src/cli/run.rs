@@ -58,6 +58,10 @@ pub struct RunArgs {
     #[arg(long)]
     pub hide_args: bool,
 
+    /// Let go of what the command leaves running when it exits
+    #[arg(long)]
+    pub leave_background: bool,
+
     /// Take an exit 0 without a report of its end for a failure
     #[arg(long)]
     pub require_report: bool,

@@ -34,8 +34,8 @@ use std::ffi::{OsStr, OsString};
 
 use agentreg::model::Agent;
 use agentreg::process;
-use agentreg::store::Store;
 use agentreg::store::file::play_lock_proof;
+use agentreg::store::{Store, lease};
 use context::Context;
 
 use crate::cli::{self, Call, Stop, Verb};
@@ -77,7 +77,7 @@ pub fn part(name: &OsStr, words: &[OsString]) -> Option<u8> {
     match name.to_str()? {
         process::SUPERVISOR => Some(run::supervisor(words)),
         doctor::LOCK_PROOF => Some(play_lock_proof(words)),
-        _ => process::part(name, words),
+        _ => process::part(name, &|lease| lease::clear(lease)),
     }
 }
 

@@ -20,7 +20,9 @@ mod status;
 mod task;
 mod time;
 
-pub use agent::{Agent, End, EndHow, Liveness, ProcessIdentity, Report, RunRecord, Running};
+pub use agent::{
+    Agent, End, EndHow, Ending, Liveness, Noted, ProcessIdentity, Report, RunRecord, Running,
+};
 pub use counts::{Counts, Totals};
 pub use duration::{format_duration, parse_duration};
 pub use event::{Change, Event};

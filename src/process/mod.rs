@@ -4,20 +4,28 @@
 //! |---|---|
 //! | `identity` | telling a process from a later one of its number |
 //! | `group` | process groups |
-//! | `signals` | what a supervisor hears |
+//! | `signals`, `dispositions` | what a supervisor hears, and what of its caller's the command gets back |
 //! | `terminal`, `stops` | the terminal that it shares with its command, which stops for want of it, or is stopped |
+//! | `guardian`, `link` | the command's parent, who ends it when its supervisor is killed, and what the two tell each other |
 //! | `start` | a command that runs only when all is written down |
-//! | `guardian` | who kills the command when its supervisor is killed |
-//! | `supervise`, `clock` | from a command's start to its end, and how long that may take |
 //! | `chore`, `kept` | what is done meanwhile; the output that is kept of a command, within a bound |
+//! | `descendants`, `children` | everything that a command started |
+//! | `ending` | its end |
+//! | `supervise` | from a command's start to its end, and how long that may take |
+//! | `program` | this program's own file |
 //! | `terminate` | ending what somebody else started |
 
+mod children;
 mod chore;
-mod clock;
+mod descendants;
+mod dispositions;
+mod ending;
 mod group;
 mod guardian;
 mod identity;
 mod kept;
+mod link;
+mod program;
 mod signals;
 mod start;
 mod stops;
@@ -25,29 +33,24 @@ mod supervise;
 mod terminal;
 mod terminate;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
 
 pub use chore::Chore;
+pub use dispositions::{changed_signals, ignore_signals_of_writes, take_over_signals};
 pub use guardian::Guardian;
 pub use identity::{host_name, identify, is_this_boot, liveness};
 pub use kept::{Found, Keeper, Kept, Log, Replace};
+pub use program::{path_of_this_program, this_program};
 pub use signals::{Signals, die_of};
-pub use start::Waiting;
-pub use supervise::{Ended, Supervisor};
+pub use supervise::{Ended, Supervisor, Waiting, Wanted};
 pub use terminate::Target;
-
-/// The file this process runs, also where another has taken its name.
-pub const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// The program that starts a supervisor of its own session, by this name.
 pub const SUPERVISOR: &str = "agentreg-supervisor";
 
-/// Runs one of the parts that this program plays under another name; none if it was called to be itself. Gives what it
-/// exits with.
-pub fn part(name: &OsStr, words: &[OsString]) -> Option<u8> {
-    match name.to_str()? {
-        guardian::NAME => Some(guardian::main()),
-        start::NAME => Some(start::main(words)),
-        _ => None,
-    }
+/// Runs the part that this program plays under another name; none if it was called to be itself. `clear` notes in a lease
+/// that all is gone. Gives what it exits with.
+pub fn part(name: &OsStr, clear: &dyn Fn(OwnedFd)) -> Option<u8> {
+    (name == guardian::NAME).then(|| guardian::main(clear))
 }

@@ -4,9 +4,12 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
+use nix::libc;
 use rustix::process::Signal;
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
+
+use super::dispositions;
 
 /// What is heard and passed on to the command, the stops and the ends of children apart.
 const HEARD: [Signal; 9] = [
@@ -35,11 +38,11 @@ impl Signals {
     /// What the system says.
     pub fn hear() -> io::Result<Self> {
         let (read, write) = UnixStream::pair()?;
-        let ignored = ignored();
+        dispositions::hear_of_children();
         let heard = HEARD
             .iter()
             .map(|signal| signal.as_raw())
-            .filter(|signal| ignored >> (signal - 1) & 1 == 0)
+            .filter(|signal| !dispositions::is_ignored(*signal))
             .chain([Signal::CHILD.as_raw()]);
         Ok(Self {
             delivery: SignalDelivery::with_pipe(read, write, SignalOnly, heard)?,
@@ -62,30 +65,25 @@ impl AsFd for Signals {
     }
 }
 
-/// The signals this process ignores, bit 0 for signal 1; as Linux tells it.
-fn ignored() -> u64 {
-    std::fs::read_to_string("/proc/self/status")
-        .ok()
-        .and_then(|status| {
-            let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-            u64::from_str_radix(line?.trim(), 16).ok()
-        })
-        .unwrap_or(0)
-}
-
-/// Dies of a signal as a process does that never heard it. Returns for one that kills nobody.
+/// Dies of a signal as a process does that never heard it. Returns for one that kills nobody, or not this process: the
+/// kernel shields process 1 of a pid namespace.
+#[allow(unsafe_code)]
 pub fn die_of(signal: i32) {
-    use rustix::process::{Resource, Rlimit, getpid, kill_process, setrlimit};
+    use rustix::process::{Resource, Rlimit, setrlimit};
     // The command has left its core already.
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),
     };
     let _ = setrlimit(Resource::Core, none);
-    if signal_hook::low_level::emulate_default_handler(signal).is_err()
-        && let Some(signal) = Signal::from_named_raw(signal)
-    {
-        // One that signal-hook does not know was never heard here, so its disposition is the default one.
-        let _ = kill_process(getpid(), signal);
+    // SAFETY: the default action runs no code of this program, and `set` is made before it is used. A number that is no
+    // signal is refused by each of these calls. They take numbers because real-time signals have no names.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        let mut set = std::mem::MaybeUninit::uninit();
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), std::ptr::null_mut());
+        libc::kill(libc::getpid(), signal);
     }
 }

@@ -21,6 +21,10 @@ pub struct Stops {
     terminal: Option<Terminal>,
     /// Somebody told this process to stop.
     told_to_stop: bool,
+    /// Whoever shares this process's group hears what is typed for the command's by its guardian; nobody does at a prompt.
+    is_alone: bool,
+    /// A signal that was typed was passed on.
+    has_passed_on: bool,
     /// The command had the terminal, or wanted it, when it was last stopped.
     wants_terminal: bool,
     /// By this the command stopped for want of the terminal, which another `run` of this group gave to its command.
@@ -34,6 +38,8 @@ impl Stops {
             command,
             terminal: Terminal::controlling(),
             told_to_stop: false,
+            is_alone: false,
+            has_passed_on: false,
             wants_terminal: false,
             queues: None,
         }
@@ -43,8 +49,19 @@ impl Stops {
     pub fn begin(&mut self) {
         let command = self.command;
         if let Some(terminal) = self.terminal.as_mut().filter(|it| it.is_for_us_alone()) {
-            terminal.hand_to(command);
+            self.is_alone = terminal.hand_to(command);
         }
+    }
+
+    /// Whether somebody besides the command would miss what is typed.
+    pub fn needs_an_ear(&self) -> bool {
+        !self.is_alone && self.terminal.as_ref().is_some_and(Terminal::is_handed)
+    }
+
+    /// This was typed while the terminal listened to the command's group: without `run` the caller's would have heard it.
+    pub fn typed(&mut self, signal: Signal) {
+        self.has_passed_on = true;
+        pass_on(signal);
     }
 
     /// This process was told to stop: so is the command.
@@ -151,9 +168,9 @@ impl Stops {
         };
         let was_handed = terminal.is_handed();
         terminal.take_back(self.command);
-        // Ctrl-C was heard by the command's group alone; without `run`, a script around it would have heard it too.
+        // Ctrl-C was heard by the command's group alone, unless its guardian has told of it.
         let typed = signal.filter(|signal| matches!(*signal, Signal::INT | Signal::QUIT));
-        if let Some(signal) = typed.filter(|_| was_handed) {
+        if let Some(signal) = typed.filter(|_| was_handed && !self.has_passed_on) {
             pass_on(signal);
         }
     }

@@ -8,10 +8,7 @@ use std::os::fd::OwnedFd;
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, sigaction};
 use rustix::fs::{FileType, Mode, OFlags, fstat};
-use rustix::process::{
-    Pid, Signal, getpgid, getpgrp, getpid, getppid, getsid, kill_current_process_group,
-    kill_process,
-};
+use rustix::process::{Pid, Signal, getpid, getppid, kill_current_process_group, kill_process};
 use rustix::stdio::{stdin, stdout};
 use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
@@ -29,12 +26,24 @@ pub struct Terminal {
 impl Terminal {
     /// The controlling terminal, if there is one.
     pub fn controlling() -> Option<Self> {
+        group::of(None).and_then(Self::of)
+    }
+
+    /// The same, seen by a process of the group `own`.
+    pub fn of(own: Pid) -> Option<Self> {
         let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY;
         Some(Self {
             tty: rustix::fs::open("/dev/tty", flags, Mode::empty()).ok()?,
-            own: getpgrp(),
+            own,
             handed: false,
         })
+    }
+
+    /// Takes it back from whichever of these groups has it.
+    pub fn reclaim(&self, groups: &[Pid]) {
+        if tcgetpgrp(&self.tty).is_ok_and(|now| groups.contains(&now)) {
+            self.give(self.own);
+        }
     }
 
     /// Whether it is this process's group that the terminal listens to.
@@ -53,11 +62,13 @@ impl Terminal {
             && group::is_alone()
     }
 
-    /// Whether another process of this group gave it to a group that it started.
+    /// Whether another process of this group gave it to a group that it started, itself or, as `run` does, by another.
     pub fn is_with_a_sibling(&self, command: Pid) -> bool {
         tcgetpgrp(&self.tty).is_ok_and(|leader| {
             let parent = identity::parent(leader);
-            leader != command && parent.is_some_and(|parent| getpgid(Some(parent)) == Ok(self.own))
+            let by_another = parent.and_then(identity::parent);
+            let is_ours = |pid| group::of(Some(pid)) == Some(self.own);
+            leader != command && [parent, by_another].into_iter().flatten().any(is_ours)
         })
     }
 
@@ -96,9 +107,12 @@ impl Terminal {
     }
 }
 
-/// Does to this process's own group what the terminal did to the command's alone.
+/// Does to this process's own group what the terminal did to the command's alone. This process itself, which would pass
+/// it to the command once more, does not hear it.
 pub fn pass_on(signal: Signal) {
-    let _ = kill_current_process_group(signal);
+    with_action(signal, SigHandler::SigIgn, || {
+        let _ = kill_current_process_group(signal);
+    });
 }
 
 /// Stops this process's own group, as the terminal did the command's. Returns when it is continued.
@@ -112,17 +126,25 @@ pub fn stop_self(signal: Signal) {
 }
 
 /// A signal stops only who neither hears nor ignores it; nobody hears or ignores SIGSTOP.
-#[allow(unsafe_code)]
 fn stop(signal: Signal, send: impl FnOnce() -> rustix::io::Result<()>) {
-    let stops = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-    let hearable = nix::sys::signal::Signal::try_from(signal.as_raw())
+    with_action(signal, SigHandler::SigDfl, || {
+        let _ = send();
+    });
+}
+
+/// Does something while the signal has this action.
+fn with_action(signal: Signal, handler: SigHandler, act: impl FnOnce()) {
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    let changeable = nix::sys::signal::Signal::try_from(signal.as_raw())
         .ok()
         .filter(|_| signal != Signal::STOP);
-    // SAFETY: the default action runs no code of this program.
-    let before = hearable.and_then(|signal| unsafe { sigaction(signal, &stops) }.ok());
-    let _ = send();
-    if let (Some(signal), Some(before)) = (hearable, before) {
+    // SAFETY: neither ignoring a signal nor the default action runs code of this program.
+    #[allow(unsafe_code)]
+    let before = changeable.and_then(|signal| unsafe { sigaction(signal, &action) }.ok());
+    act();
+    if let (Some(signal), Some(before)) = (changeable, before) {
         // SAFETY: this is the action that was in force until just now.
+        #[allow(unsafe_code)]
         let _ = unsafe { sigaction(signal, &before) };
     }
 }
@@ -130,14 +152,14 @@ fn stop(signal: Signal, send: impl FnOnce() -> rustix::io::Result<()>) {
 /// Whether nobody would continue this process's group if it were stopped: no member has a parent elsewhere in the
 /// session. The kernel then discards the terminal's stop signals, as long as they are not heard.
 pub fn is_orphaned() -> bool {
-    let own = getpgrp();
+    let own = group::of(None);
     let mut parent = getppid();
     while let Some(pid) = parent {
-        match getpgid(Some(pid)) {
-            Ok(group) if group == own => parent = identity::parent(pid),
+        match group::of(Some(pid)) {
+            group if group.is_some() && group == own => parent = identity::parent(pid),
             _ => break,
         }
     }
-    let session = getsid(None);
-    parent.is_none_or(|parent| getsid(Some(parent)) != session)
+    let session = group::session_of(None);
+    parent.is_none_or(|parent| group::session_of(Some(parent)) != session)
 }

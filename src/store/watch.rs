@@ -1,10 +1,11 @@
 //! Waiting for a change. A store tells when to look again, not what changed: whoever waits looks anyway, because what it
 //! waits for may have happened before it began.
 
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use super::Result;
-use crate::model::{Report, TaskId};
+use crate::model::{AgentId, Report, TaskId};
 
 /// What may change that somebody waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub enum Watched<'a> {
     Leases(&'a TaskId),
     /// What the commands of a task's agents print.
     Output(&'a TaskId),
+    /// One agent's log.
+    Agent(&'a TaskId, &'a AgentId),
 }
 
 /// How soon a watcher tells of a change that comes just after another.
@@ -36,6 +39,9 @@ pub trait Watcher: Send {
     /// then `false`. Changes close together come as one, so that looking takes a small part of a processor however
     /// much is going on.
     fn wait(&mut self, timeout: Duration) -> Result<bool>;
+
+    /// Readable when something has changed, for who waits for more than that; none where a change may go untold.
+    fn source(&self) -> Option<BorrowedFd<'_>>;
 }
 
 /// Reads a task's reports as they come.

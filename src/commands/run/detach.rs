@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use agentreg::model::{AgentId, Kind, TaskId};
-use agentreg::process::{SUPERVISOR, Signals, THIS_PROGRAM};
+use agentreg::process::{self, SUPERVISOR, Signals};
 use agentreg::store::file::{FileStore, Options};
 use agentreg::store::{AgentsWanted, Lease, Store};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ struct Orders {
     timeout: Option<Duration>,
     grace: Duration,
     require_report: bool,
+    leave_background: bool,
+    /// What was changed of the caller's signals.
+    signals: u8,
 }
 
 /// Its answer when the command did not run.
@@ -51,6 +54,8 @@ pub fn start(args: &RunArgs, context: &Context) -> Result<Answer, NotRun> {
         timeout: args.timeout,
         grace: args.grace,
         require_report: args.require_report,
+        leave_background: args.leave_background,
+        signals: process::changed_signals(),
     };
     let mut job = Job {
         store,
@@ -61,6 +66,7 @@ pub fn start(args: &RunArgs, context: &Context) -> Result<Answer, NotRun> {
         timeout: None,
         grace: args.grace,
         require_report: false,
+        leave_background: false,
     };
     let output = match store.output(&job.agent.task, &job.agent.id) {
         Ok(output) => output,
@@ -95,7 +101,7 @@ pub fn start(args: &RunArgs, context: &Context) -> Result<Answer, NotRun> {
 fn supervise(job: &Job<'_>, orders: &Orders, output: File) -> io::Result<Vec<u8>> {
     inherit_only_streams()?;
     let (mut socket, its_socket) = UnixStream::pair()?;
-    let child = Command::new(THIS_PROGRAM)
+    let child = Command::new(process::this_program())
         .arg0(SUPERVISOR)
         .arg(serde_json::to_string(orders)?)
         .args(job.words)
@@ -189,6 +195,7 @@ fn carry_out(words: &[OsString]) -> Result<Option<Failure>, NotRun> {
         lock_timeout: orders.lock_timeout,
         ..Options::new(&home)
     });
+    process::take_over_signals(orders.signals);
     let mut signals = Signals::hear().map_err(failed)?;
     let wanted = AgentsWanted::These(std::slice::from_ref(&id));
     let agent = store.view(&task, wanted)?.agents.pop();
@@ -201,6 +208,7 @@ fn carry_out(words: &[OsString]) -> Result<Option<Failure>, NotRun> {
         timeout: orders.timeout,
         grace: orders.grace,
         require_report: orders.require_report,
+        leave_background: orders.leave_background,
     };
     let output = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3)
         .map_err(|errno| failed(errno.into()))?;

@@ -5,15 +5,17 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
-use agentreg::model::{Agent, Kind, Rejection, Running};
-use agentreg::process::{self, Ended, Guardian, Signals, Supervisor, Waiting};
-use agentreg::store::{AgentsWanted, Lease, Store};
+use agentreg::model::{Agent, Noted, Running};
+use agentreg::process::{self, Ended, Guardian, Signals, Waiting};
+use agentreg::store::{Lease, Store, lease};
+use rustix::process::{Pid, getpid};
+use rustix::stdio::{stderr, stdin, stdout};
 
 use super::output::Output;
 use super::record;
+use super::wanted::WantedAgent;
 use crate::output::{Exit, Failure};
 
 /// A command that is to be run for an agent that is registered.
@@ -26,6 +28,8 @@ pub struct Job<'a> {
     pub timeout: Option<Duration>,
     pub grace: Duration,
     pub require_report: bool,
+    /// What the command leaves running when it exits is let go.
+    pub leave_background: bool,
 }
 
 /// What becomes of the command's input and output.
@@ -47,6 +51,13 @@ pub struct Conclusion {
     pub warnings: Vec<String>,
 }
 
+/// A command that waits for the word to begin.
+struct Prepared<'a> {
+    waiting: Waiting,
+    output: Output<'a>,
+    wanted: WantedAgent<'a>,
+}
+
 /// Why the command did not run, and what to exit with.
 #[derive(Debug)]
 pub struct NotRun {
@@ -64,20 +75,28 @@ impl Job<'_> {
     ) -> Result<Conclusion, NotRun> {
         // What is shown by this process, or has no input, can do without the terminal.
         let is_inherited = matches!(streams, Streams::Inherited);
-        let (mut supervisor, waiting, mut kept, input) = match self.prepare(streams) {
+        let prepared = match self.prepare(streams) {
             Ok(prepared) => prepared,
             Err(failure) => return Err(self.give_up(failure)),
         };
-        let input = input.as_ref().map_or(rustix::stdio::stdin(), AsFd::as_fd);
-        if is_inherited {
-            supervisor.begin();
-        }
-        if let Err(error) = waiting.begin(input) {
-            supervisor.dismiss();
-            return Err(self.not_executed(&error));
-        }
+        let Prepared {
+            waiting,
+            mut output,
+            mut wanted,
+        } = prepared;
+        let mut supervisor = match waiting.begin(is_inherited) {
+            Ok(supervisor) => supervisor,
+            Err(error) => return Err(self.not_executed(&error)),
+        };
         started();
-        let ended = match supervisor.wait(signals, self.timeout, &mut kept.chore()) {
+        let leaves = self.leave_background;
+        let ended = match supervisor.wait(
+            signals,
+            self.timeout,
+            &mut wanted,
+            leaves,
+            &mut output.chore(),
+        ) {
             Ok(ended) => ended,
             Err(error) => {
                 let failure = Failure::io("wait for the command", &error);
@@ -86,15 +105,15 @@ impl Job<'_> {
         };
         let end = record::end_of(&ended, self.timeout, self.require_report);
         let recorded = record::record(self.store, &self.agent, &end, signals);
-        if recorded.as_ref().is_ok_and(|done| done.terminated) {
-            // Whoever terminated it may have been killed before all were gone.
-            supervisor.clear(signals, &mut kept.chore());
+        if !ended.unfinished {
+            lease::clear(&self.lease);
         }
-        supervisor.dismiss();
-        let mut warnings = kept.finish(signals, ended.timed_out.then_some(self.grace));
+        supervisor.dismiss(ended.unfinished);
+        let mut warnings = record::told(&ended, leaves);
+        warnings.extend(output.finish(signals, ended.timed_out.then_some(self.grace)));
         let unrecorded = match recorded {
-            Ok(done) => {
-                warnings.extend(done.warning);
+            Ok(warning) => {
+                warnings.extend(warning);
                 None
             }
             Err(failure) => Some(failure),
@@ -106,14 +125,19 @@ impl Job<'_> {
         })
     }
 
-    /// Everything but the command itself: who it is stands in the lease, its guardian watches.
-    #[allow(clippy::type_complexity)]
-    fn prepare(
-        &self,
-        streams: Streams,
-    ) -> Result<(Supervisor<'_>, Waiting, Output<'_>, Option<File>), Failure> {
+    /// Everything but the command itself: who it is stands in the lease, its agent's end is watched for.
+    fn prepare(&self, streams: Streams) -> Result<Prepared<'_>, Failure> {
         let failed = |error| Failure::io("start the command", &error);
-        let guardian = Guardian::start(self.lease.as_fd()).map_err(failed)?;
+        let program = process::path_of_this_program();
+        let variables = [
+            ("AGENTREG_HOME", self.home.as_os_str()),
+            ("AGENTREG_TASK", OsStr::new(self.agent.task.as_str())),
+            ("AGENTREG_AGENT", OsStr::new(self.agent.id.as_str())),
+            ("AGENTREG_BIN", program.as_os_str()),
+        ];
+        let guardian = Guardian::start(self.lease.as_fd(), &variables).map_err(failed)?;
+        let (stdin, stdout, stderr) = (stdin(), stdout(), stderr());
+        let prepare = |streams| Waiting::prepare(guardian, self.words, streams, self.grace);
         let kept = |file, shows| Output::kept(self.store, &self.agent, file, shows);
         let (output, ends, input) = match streams {
             Streams::Inherited => (Output::Unseen, None, None),
@@ -127,35 +151,21 @@ impl Job<'_> {
                 (output, ends, None)
             }
         };
-        let (stdout, stderr) = match ends {
-            Some([stdout, stderr]) => (stdout.into(), stderr.into()),
-            None => (Stdio::inherit(), Stdio::inherit()),
-        };
-        let variables = [
-            ("AGENTREG_HOME", self.home.as_os_str()),
-            ("AGENTREG_TASK", OsStr::new(self.agent.task.as_str())),
-            ("AGENTREG_AGENT", OsStr::new(self.agent.id.as_str())),
-        ];
-        let waiting = Waiting::prepare(self.words, &variables, stdout, stderr).map_err(failed)?;
-        self.lease.note(&running(&waiting).map_err(failed)?)?;
-        let supervisor = Supervisor::watch(self.lease.as_fd(), guardian, waiting.pid, self.grace)
-            .map_err(failed)?;
-        self.is_wanted()?;
-        Ok((supervisor, waiting, output, input))
-    }
-
-    /// Whoever terminated the agent before its command stood in the lease could not signal that.
-    fn is_wanted(&self) -> Result<(), Failure> {
-        let wanted = AgentsWanted::These(std::slice::from_ref(&self.agent.id));
-        let view = self.store.view(&self.agent.task, wanted)?;
-        match view.agents.first() {
-            Some(agent) if !agent.status.is_active() => Err(Rejection::new(
-                Kind::IllegalTransition,
-                format!("agent {} has ended before its command began", agent.id),
-            )
-            .into()),
-            _ => Ok(()),
-        }
+        let input = input.as_ref().map_or(stdin.as_fd(), AsFd::as_fd);
+        let waiting = prepare(match &ends {
+            Some([out, err]) => [input, out.as_fd(), err.as_fd()],
+            None => [input, stdout.as_fd(), stderr.as_fd()],
+        });
+        let waiting = waiting.map_err(failed)?;
+        self.lease.note(&running(&waiting))?;
+        let wanted = WantedAgent::watch(self.store, &self.agent, self.grace);
+        // Whoever terminated the agent before its command stood in the lease was not heard of.
+        wanted.check()?;
+        Ok(Prepared {
+            waiting,
+            output,
+            wanted,
+        })
     }
 
     /// The command was never run, for a reason of this call's own.
@@ -184,16 +194,28 @@ impl Job<'_> {
         let end = record::not_run(code, reason);
         let _ = self
             .store
-            .end(&self.agent.task, &self.agent.id, end.status, &end.end);
+            .end(&self.agent.task, &self.agent.id, end.status, &end.ending);
     }
 }
 
-fn running(waiting: &Waiting) -> io::Result<Running> {
-    let pid = waiting.pid.as_raw_nonzero().get().unsigned_abs();
-    let process = process::identify(pid)?.ok_or_else(|| io::Error::other("it died at once"))?;
-    Ok(Running {
-        pid,
-        process,
+/// What a lease tells of a command that waits.
+fn running(waiting: &Waiting) -> Running {
+    Running {
+        command: noted(waiting.pid),
         host: process::host_name(),
-    })
+        watches: true,
+        supervisor: Some(noted(getpid())),
+        guardian: Some(noted(waiting.guardian())),
+        init: getpid() == Pid::INIT,
+        cleared: false,
+    }
+}
+
+/// A lease is a lock: that it tells who is who is of use, and not to be had everywhere.
+fn noted(process: Pid) -> Noted {
+    let pid = process.as_raw_pid().unsigned_abs();
+    Noted {
+        pid,
+        process: process::identify(pid).ok().flatten(),
+    }
 }

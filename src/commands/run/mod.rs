@@ -6,6 +6,7 @@
 //! | [`record`] | what is recorded, and what if it cannot be |
 //! | [`output`] | what becomes of the command's output |
 //! | [`tee`] | output that is kept as well as shown |
+//! | [`wanted`] | whether somebody has terminated the agent meanwhile |
 //! | [`detach`] | a supervisor in a session of its own |
 
 mod detach;
@@ -13,6 +14,7 @@ mod job;
 mod output;
 mod record;
 mod tee;
+mod wanted;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -70,6 +72,7 @@ fn attached(args: &RunArgs, context: &Context) -> Result<Conclusion, NotRun> {
         timeout: args.timeout,
         grace: args.grace,
         require_report: args.require_report,
+        leave_background: args.leave_background,
     };
     match streams {
         Ok(streams) => job.carry_out(&mut signals, streams, || ()),
@@ -165,7 +168,7 @@ fn kept(words: &[OsString], hide_args: bool) -> Vec<String> {
 
 /// Says what went wrong, then ends as the command did.
 fn end_like(conclusion: &Conclusion, context: &Context) -> u8 {
-    let ended = conclusion.ended;
+    let ended = &conclusion.ended;
     let mut code = ended.code.and_then(|code| u8::try_from(code).ok());
     if let Some(failure) = &conclusion.unrecorded {
         finish(Err(failure.clone()), context.json());

@@ -6,7 +6,7 @@
 //!
 //! rustix speaks inotify, which saves another dependency for the three calls that are needed.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -14,7 +14,7 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::FileStore;
-use super::dir::Dir;
+use super::dir::{Access, Dir};
 use super::home::Home;
 use super::task::{ACTIVE, ENDED, LEASES, OUTPUT};
 use crate::store::{Error, Pace, Result, Watched, Watcher};
@@ -78,6 +78,14 @@ impl FileWatcher {
                 self.add_below(&task(id)?, LEASES, lines | WatchFlags::CLOSE_WRITE)?;
             }
             Watched::Output(id) => self.add_below(&task(id)?, OUTPUT, lines)?,
+            Watched::Agent(id, agent) => {
+                let task = FileStore::task_dir(home, id)?;
+                let moves = WatchFlags::MOVE_SELF | WatchFlags::DELETE_SELF | WatchFlags::ATTRIB;
+                match task.log(agent, Access::Read)? {
+                    Some(log) => self.add_open(log.file.as_raw_fd(), WatchFlags::MODIFY | moves),
+                    None => self.is_blind = true,
+                }
+            }
         }
         Ok(())
     }
@@ -90,10 +98,14 @@ impl FileWatcher {
         Ok(())
     }
 
-    /// The open directory is named through `/proc`, so that it is the one that was opened, wherever it has moved.
     fn add_dir(&mut self, dir: &Dir, changes: WatchFlags) {
+        self.add_open(dir.as_raw_fd(), changes);
+    }
+
+    /// What is open is named through `/proc`, so that it is the one that was opened, wherever it has moved.
+    fn add_open(&mut self, open: RawFd, changes: WatchFlags) {
         let added = self.inotify.as_ref().map(|inotify| {
-            let path = format!("/proc/self/fd/{}", dir.as_raw_fd());
+            let path = format!("/proc/self/fd/{open}");
             inotify::add_watch(inotify, path, changes | WatchFlags::MASK_ADD)
         });
         self.is_blind |= !matches!(added, Some(Ok(_)));
@@ -165,6 +177,13 @@ impl Watcher for FileWatcher {
                 return Ok(false);
             }
         }
+    }
+
+    fn source(&self) -> Option<BorrowedFd<'_>> {
+        self.inotify
+            .as_ref()
+            .filter(|_| !self.is_blind)
+            .map(AsFd::as_fd)
     }
 }
 
