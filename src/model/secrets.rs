@@ -78,7 +78,8 @@ fn in_word(word: &str) -> String {
     // `--password=correct horse`, `PASSWORD=correct horse`, `X-Api-Key: X`: all of the word belongs to the name.
     if let Some(value) = rest.strip_prefix(['=', ':'])
         && is_secret(name)
-        && !value.starts_with("//")
+        // What looks like the scheme of a URL is no name.
+        && !rest.starts_with("://")
     {
         let blank = value.len() - value.trim_start().len();
         let value_at = name.len() + 1 + blank;
