@@ -43,7 +43,10 @@ fn by_lease(store: &dyn Store, agent: &Agent) -> Liveness {
     let Ok(lease) = store.lease(&agent.task, &agent.id) else {
         return Liveness::Unknown;
     };
-    let is_here = |running: &Running| process::is_this_boot(&running.process);
+    let is_here = |running: &Running| {
+        let command = running.command.process.as_ref();
+        command.is_some_and(process::is_this_boot)
+    };
     match lease.held {
         Some(true) => Liveness::Yes,
         Some(false)

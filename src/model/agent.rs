@@ -113,19 +113,51 @@ pub struct ProcessIdentity {
     pub boot: String,
     /// The inode of the pid namespace.
     pub namespace: u64,
-    /// Start time in clock ticks since boot.
+    /// Start time in clock ticks since boot, as the time namespace counts it.
     pub started: u64,
+    /// The inode of the time namespace; version 0.1.0 did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_namespace: Option<u64>,
+    /// The identity of the home in which it was noted, so that a copied home names nobody's process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
 }
 
-/// The command that `run` started for an agent, as its lease names it.
+/// A process that `run` noted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noted {
+    /// Its number.
+    pub pid: u32,
+    /// What tells it from a later one of its number; none where the system did not show that.
+    #[serde(default)]
+    pub process: Option<ProcessIdentity>,
+}
+
+/// The command that `run` started for an agent, and who watches over it, as its lease names them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
-    /// Its process, which leads a process group of its own.
-    pub pid: u32,
-    /// What tells that process from a later one of its number.
-    pub process: ProcessIdentity,
+    /// The command, which leads a process group of its own.
+    #[serde(flatten)]
+    pub command: Noted,
     /// The machine it runs on.
     pub host: String,
+    /// Its supervisor watches for its agent's end and ends the command, and all that this started, itself. That of
+    /// version 0.1.0 does not.
+    #[serde(default)]
+    pub watches: bool,
+    /// The process of `run`.
+    #[serde(default)]
+    pub supervisor: Option<Noted>,
+    /// The command's parent.
+    #[serde(default)]
+    pub guardian: Option<Noted>,
+    /// The supervisor is process 1 of its pid namespace: the kernel lets nobody there outlive it.
+    #[serde(default)]
+    pub init: bool,
+    /// Everything is gone, or known to have been let go. A lease that is free and does not say so was let go of by the
+    /// death of both, supervisor and guardian.
+    #[serde(default)]
+    pub cleared: bool,
 }
 
 /// How an agent's life ended.

@@ -29,6 +29,8 @@ pub fn identify(pid: u32) -> io::Result<Option<ProcessIdentity>> {
             boot: boot()?,
             namespace: namespace()?,
             started,
+            time_namespace: None,
+            home: None,
         }),
     })
 }
@@ -193,6 +195,8 @@ mod tests {
             boot: boot.to_owned(),
             namespace,
             started: 7,
+            time_namespace: None,
+            home: None,
         }
     }
 

@@ -23,8 +23,8 @@ impl Target {
     /// The group of a command that `run` started.
     pub fn group(running: &Running) -> Option<Self> {
         Some(Self {
-            pid: pid(running.pid)?,
-            process: running.process.clone(),
+            pid: pid(running.command.pid)?,
+            process: running.command.process.clone()?,
             host: Some(running.host.clone()),
             is_group: true,
         })

@@ -2,12 +2,16 @@
 //! that has it open is gone, whatever ended it, so a free one means death: no timer, no pid that may be another's.
 
 use std::fs::File;
-use std::io::Write;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use super::{Error, Result};
 use crate::model::Running;
+
+/// A note is so long, with spaces before its newline: it is overwritten in place, which no full disk can keep out.
+const NOTE: usize = 2048;
 
 /// A held lease. It is held until every copy of its descriptor is closed, so a process that inherits one holds it too.
 #[derive(Debug)]
@@ -41,14 +45,21 @@ impl Lease {
         &self.path
     }
 
-    /// Notes what was started, for whoever will have to signal it.
+    /// Notes what was started, for whoever looks for it; in the place of what was noted before.
     pub fn note(&self, running: &Running) -> Result<()> {
-        let mut line = serde_json::to_vec(running).expect("a process serializes");
-        line.push(b'\n');
-        (&self.file)
-            .write_all(&line)
-            .map_err(|error| Error::io("write", &self.path, error))
+        let failed = |error| Error::io("write", &self.path, error);
+        let line = line(running).map_err(failed)?;
+        self.file.write_all_at(&line, 0).map_err(failed)
     }
+}
+
+/// A note's bytes.
+fn line(running: &Running) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(running)?;
+    let width = line.len().max(NOTE - 1);
+    line.resize(width, b' ');
+    line.push(b'\n');
+    Ok(line)
 }
 
 impl AsFd for Lease {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use agentreg::model::{Agent, Kind, Rejection, Running};
+use agentreg::model::{Agent, Kind, Noted, Rejection, Running};
 use agentreg::process::{self, Ended, Guardian, Signals, Supervisor, Waiting};
 use agentreg::store::{AgentsWanted, Lease, Store};
 
@@ -187,8 +187,15 @@ fn running(waiting: &Waiting) -> io::Result<Running> {
     let pid = waiting.pid.as_raw_nonzero().get().unsigned_abs();
     let process = process::identify(pid)?.ok_or_else(|| io::Error::other("it died at once"))?;
     Ok(Running {
-        pid,
-        process,
+        command: Noted {
+            pid,
+            process: Some(process),
+        },
         host: process::host_name(),
+        watches: false,
+        supervisor: None,
+        guardian: None,
+        init: false,
+        cleared: false,
     })
 }

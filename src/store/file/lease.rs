@@ -6,6 +6,8 @@
 use std::fs::File;
 use std::io::Read;
 
+use rustix::fs::OFlags;
+
 use super::FileStore;
 use super::dir::Access;
 use super::lock::{Lock, Mode};
@@ -22,6 +24,9 @@ impl TaskGuard {
         let dir = self.dir.need_dir(LEASES)?;
         let file = dir.create(agent.as_str())?;
         let path = dir.at(agent.as_str());
+        // Its note is overwritten in place, which Linux does not do to what is opened for appending.
+        rustix::fs::fcntl_setfl(&file, OFlags::empty())
+            .map_err(|error| Error::io("prepare", &path, error))?;
         match Lock::try_take(file, &path, Mode::Exclusive)? {
             Ok(lock) => Ok(Lease::new(lock.into_file(), path)),
             Err(_) => Err(Rejection::new(
@@ -62,4 +67,19 @@ fn read_note(line: &str) -> Option<Running> {
 pub(crate) fn output(store: &FileStore, task: &TaskId, agent: &AgentId) -> Result<File> {
     let task = FileStore::task_dir(&store.home()?, task)?;
     task.dir.need_dir(OUTPUT)?.create(&format!("{agent}.log"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_of_version_0_1_0_is_understood_and_says_that_nobody_watches() {
+        let line = r#"{"pid":7,"process":{"boot":"b","namespace":1,"started":9},"host":"h"}"#;
+        let running = read_note(line).unwrap();
+        assert_eq!((running.command.pid, running.host.as_str()), (7, "h"));
+        assert_eq!(running.command.process.unwrap().started, 9);
+        assert!(!running.watches && !running.cleared && !running.init);
+        assert_eq!((running.supervisor, running.guardian), (None, None));
+    }
 }
