@@ -113,7 +113,20 @@ impl TaskGuard {
         home: &'a Home,
         patience: &Patience,
     ) -> Result<Option<Global<'a>>> {
-        let journal = OpenJournal::open(home, patience, Some(self))?;
+        let journal = OpenJournal::open(home, patience, Some(self), false)?;
+        Ok(journal.map(|journal| Global {
+            task: self,
+            journal,
+        }))
+    }
+
+    /// The same for a repair, which is about to put right what contradicts itself in a task.
+    pub(crate) fn lock_global_to_repair<'a>(
+        &'a mut self,
+        home: &'a Home,
+        patience: &Patience,
+    ) -> Result<Option<Global<'a>>> {
+        let journal = OpenJournal::open(home, patience, Some(self), true)?;
         Ok(journal.map(|journal| Global {
             task: self,
             journal,
@@ -125,10 +138,13 @@ impl<'a> OpenJournal<'a> {
     /// Takes the global lock, has the last line applied and this home recounted if it is not the one that was written
     /// to last. `own` is the task whose lock the caller holds. `None` if the last line belongs to another task whose lock
     /// is taken: then the caller lets go of everything and starts again.
-    pub(crate) fn open(
+    ///
+    /// For a repair, what contradicts itself in single tasks is no error, and left as it is.
+    fn open(
         home: &'a Home,
         patience: &Patience,
         own: Option<&mut TaskGuard>,
+        is_repair: bool,
     ) -> Result<Option<Self>> {
         let lock = home.lock(patience)?;
         let file = home.journal(Access::Append)?;
@@ -164,8 +180,11 @@ impl<'a> OpenJournal<'a> {
         let Some(last) = &tail.last else {
             return Ok(None);
         };
-        if matches!(settle(home, own, last)?, Settled::Busy) {
-            return Ok(None);
+        match settle(home, own, last) {
+            Ok(Settled::Yes) => {}
+            Ok(Settled::Busy) => return Ok(None),
+            Err(Error::Damaged { .. } | Error::Rejected(_)) if is_repair => {}
+            Err(error) => return Err(error),
         }
         let identity = lock.identity()?;
         if record.is_none_or(|record| record.home != identity) {
@@ -181,6 +200,20 @@ impl<'a> OpenJournal<'a> {
             path,
             tail,
         }))
+    }
+
+    /// The journal, to be gone on from by a repair.
+    pub(crate) fn open_to_repair(
+        home: &'a Home,
+        patience: &Patience,
+        own: Option<&mut TaskGuard>,
+    ) -> Result<Option<Self>> {
+        Self::open(home, patience, own, true)
+    }
+
+    /// The rev of the next line.
+    pub(crate) fn next_rev(&self) -> u64 {
+        self.last().map_or(1, |last| last.rev + 1)
     }
 
     /// The last line; none in a new registry.
@@ -372,6 +405,16 @@ impl Global<'_> {
         self.journal.totals()
     }
 
+    /// Whether everything that was ever committed of the task is in its journal.
+    pub(crate) fn task_is_up_to_date(&mut self) -> Result<bool> {
+        let own = self.task.own_rev()?;
+        let last = self.journal.last().map(Commit::head);
+        Ok(
+            judge(&self.task.id, own, last.as_ref()) == Standing::Applied
+                && own >= self.task.noted_rev(),
+        )
+    }
+
     /// Commits a change and applies it. What fails before the commit is the error, and nothing happened; what fails
     /// after it is the warning, and the next call finishes it.
     pub(crate) fn commit(mut self, draft: Draft, journal_limit: u64) -> Result<Option<Error>> {
@@ -385,7 +428,7 @@ impl Global<'_> {
                 .change
                 .schema()
                 .max(agent.as_ref().map_or(1, Agent::schema)),
-            rev: last.map_or(1, |last| last.rev + 1),
+            rev: self.journal.next_rev(),
             prev: Some(self.task.own_rev()?),
             at: last.map_or(draft.at, |last| last.at.max(draft.at)),
             task: self.task.id.clone(),

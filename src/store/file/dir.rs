@@ -198,6 +198,39 @@ impl Dir {
         }
     }
 
+    /// The same directory once more.
+    pub(crate) fn again(&self) -> Result<Self> {
+        let fd = self
+            .fd
+            .try_clone()
+            .map_err(|e| Error::io("open", &self.path, e))?;
+        Ok(Self {
+            fd,
+            path: self.path.clone(),
+        })
+    }
+
+    /// How long ago something here was changed last; none if it is not there, or was changed in the future.
+    pub(crate) fn age(&self, name: &str) -> Result<Option<std::time::Duration>> {
+        let found = retry_on_intr(|| rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW));
+        let stat = match found {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(errno) => return Err(Error::io("look at", self.at(name), errno)),
+        };
+        let changed = u64::try_from(stat.st_mtime).unwrap_or(0);
+        let since = std::time::UNIX_EPOCH + std::time::Duration::from_secs(changed);
+        Ok(since.elapsed().ok())
+    }
+
+    /// This directory as a file of its own, to be locked: not a copy of this descriptor, which would share its locks.
+    pub(crate) fn handle(&self) -> Result<File> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        retry_on_intr(|| rustix::fs::openat(&self.fd, ".", flags, Mode::empty()))
+            .map(File::from)
+            .map_err(|e| Error::io("open", &self.path, e))
+    }
+
     /// Whether this is the same directory as another one.
     pub(crate) fn is_same(&self, other: &Self) -> Result<bool> {
         let stat = |dir: &Self| {

@@ -25,8 +25,13 @@ pub(crate) fn read<T: DeserializeOwned>(dir: &Dir, name: &str) -> Result<Option<
         return Ok(None);
     };
     let mut text = Vec::new();
-    file.read_to_end(&mut text)
-        .map_err(|e| Error::io("read", dir.at(name), e))?;
+    file.read_to_end(&mut text).map_err(|e| match e.kind() {
+        std::io::ErrorKind::IsADirectory => Error::damaged(
+            dir.at(name),
+            "there is a directory where the registry has a file",
+        ),
+        _ => Error::io("read", dir.at(name), e),
+    })?;
     match decode_document::<Document<T>>(&text) {
         Ok(document) => Ok(Some(document.content)),
         Err(Bad::Newer(found)) => Err(newer(&dir.at(name), found)),

@@ -3,21 +3,18 @@
 use std::collections::BTreeSet;
 
 use super::FileStore;
-use super::home::Home;
+use super::home::{Home, TASKS};
 use super::task::{Folder, TaskDir};
 use crate::model::{AgentId, Kind, Rejection, TaskId};
 use crate::store::{Error, Result, Scope};
 
 /// The ids of tasks, in order. One whose opening is not applied yet counts; one whose closing is not may count as open.
 pub(crate) fn task_ids(home: &Home, scope: Scope) -> Result<BTreeSet<TaskId>> {
-    let mut names = home.tasks()?.names()?;
-    if scope == Scope::All {
-        names.extend(home.closed()?.names()?);
-    }
-    let mut ids: BTreeSet<TaskId> = names
-        .into_iter()
-        .filter_map(|name| name.parse().ok())
-        .collect();
+    let tasks = match scope {
+        Scope::All => TaskDir::all(home)?,
+        Scope::Open => TaskDir::all_in(home, TASKS)?,
+    };
+    let mut ids: BTreeSet<TaskId> = tasks.into_iter().map(|task| task.id).collect();
     ids.extend(
         home.last_commit_head()?
             .filter(|last| last.built.is_some())

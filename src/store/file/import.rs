@@ -15,7 +15,7 @@ use crate::model::{
 use crate::store::{Done, Import, ImportedAgent, Result};
 
 /// So many agents that ended last are named in the commit, for `status` to show.
-const RECENT: usize = 20;
+pub(crate) const RECENT: usize = 20;
 
 pub(crate) fn import(
     store: &FileStore,

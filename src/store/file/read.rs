@@ -45,7 +45,7 @@ pub(crate) fn tasks(store: &FileStore, scope: Scope) -> Result<(Totals, Vec<Task
         let last = home.last_commit()?;
         let mut states = Vec::new();
         for id in task_ids(&home, scope)? {
-            if let Some(task) = TaskDir::find(&home, &id)? {
+            if let Some(task) = TaskDir::find_existing(&home, &id)? {
                 states.push(state_with(&task, pending(&task, last.as_ref())?.as_ref())?);
             }
         }

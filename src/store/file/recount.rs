@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::home::Home;
+use super::import::RECENT;
 use super::line::Commit;
 use super::rev::{Standing, judge};
 use super::task::{AgentLog, Folder, JOURNAL, TaskDir, agent_of_log};
@@ -14,6 +15,29 @@ use crate::store::{Error, Result};
 /// What the agents of a task add up to.
 pub(crate) fn task(task: &TaskDir) -> Result<Counts> {
     count(task, u64::MAX)
+}
+
+/// The agents of a task that ended last, the first of them to end first.
+pub(crate) fn recent(task: &TaskDir) -> Result<Vec<AgentId>> {
+    let mut ended = Vec::new();
+    for folder in [Folder::Active, Folder::Ended] {
+        let dir = task.dir.need_dir(folder.path())?;
+        for name in dir.names()? {
+            if let Some(id) = agent_of_log(&name)
+                && let Some(line) = AgentLog::last_line(&dir, &name)?
+                && let Some(at) = line.agent.ended_at
+            {
+                ended.push((at, id));
+            }
+        }
+    }
+    ended.sort();
+    let first = ended.len().saturating_sub(RECENT);
+    Ok(ended
+        .split_off(first)
+        .into_iter()
+        .map(|(_, id)| id)
+        .collect())
 }
 
 /// The same of logs none of which may know a rev above `newest`.

@@ -144,6 +144,18 @@ impl TaskDir {
         Ok(None)
     }
 
+    /// The directory that has the task's name, whatever the journal says.
+    pub(crate) fn find_by_name(home: &Home, id: &TaskId) -> Result<Option<Self>> {
+        for place in [home.tasks()?, home.closed()?] {
+            if place.kind(id.as_str())? == Some(Kind::Dir)
+                && let Some(dir) = place.dir(id.as_str())?
+            {
+                return Ok(Some(Self::new(id, dir, false)));
+            }
+        }
+        Ok(None)
+    }
+
     /// The same of a task that was not deleted.
     pub(crate) fn find_existing(home: &Home, id: &TaskId) -> Result<Option<Self>> {
         match Self::find(home, id)? {
@@ -172,20 +184,26 @@ impl TaskDir {
     /// Every task that has a directory of its own, open and closed, in no order. What is no directory, is empty, or was
     /// kept by a repair is none.
     pub(crate) fn all(home: &Home) -> Result<Vec<Self>> {
+        let mut tasks = Self::all_in(home, TASKS)?;
+        tasks.extend(Self::all_in(home, CLOSED)?);
+        Ok(tasks)
+    }
+
+    /// The same of those in one place.
+    pub(crate) fn all_in(home: &Home, place: &str) -> Result<Vec<Self>> {
+        let place = home.dir.need_dir(place)?;
         let mut tasks = Vec::new();
-        for place in [home.tasks()?, home.closed()?] {
-            for name in place.names()? {
-                let Ok(id) = name.parse::<TaskId>() else {
-                    continue;
-                };
-                if is_kept_name(&name) || place.kind(&name)? != Some(Kind::Dir) {
-                    continue;
-                }
-                if let Some(dir) = place.dir(&name)?
-                    && !dir.all_names()?.is_empty()
-                {
-                    tasks.push(Self::new(&id, dir, false));
-                }
+        for name in place.names()? {
+            let Ok(id) = name.parse::<TaskId>() else {
+                continue;
+            };
+            if is_kept_name(&name) || place.kind(&name)? != Some(Kind::Dir) {
+                continue;
+            }
+            if let Some(dir) = place.dir(&name)?
+                && !dir.all_names()?.is_empty()
+            {
+                tasks.push(Self::new(&id, dir, false));
             }
         }
         Ok(tasks)
@@ -417,6 +435,17 @@ impl TaskGuard {
 
     /// The task's last mark, without which it has no counts.
     ///
+    /// The task's last mark, if there is any.
+    pub(crate) fn last(&mut self) -> Result<Option<Mark>> {
+        let (_, tail) = self.journal()?;
+        Ok(tail.last.clone())
+    }
+
+    /// The journal is another file now.
+    pub(crate) fn forget_journal(&mut self) {
+        self.journal = None;
+    }
+
     /// # Errors
     /// `not_found` of a task that was deleted while its lock was waited for, `Damaged` where there is no mark.
     pub(crate) fn mark(&mut self) -> Result<Mark> {

@@ -4,7 +4,7 @@ use super::agents::not_before;
 use super::commit::{Draft, Global, move_to_closed};
 use super::dir::Dir;
 use super::home::{Home, LOCK, REGISTRY, TASKS};
-use super::lock::Patience;
+use super::lock::{Lock, Mode, Patience};
 use super::task::{FINDINGS, Folder, JOURNAL, LEASES, OUTPUT, TaskDir, TaskGuard};
 use super::{FileStore, agents, document, read};
 use crate::model::rules::{self, Closing};
@@ -82,7 +82,10 @@ impl<'a> Building<'a> {
         rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
             .map_err(|e| Error::io("get a random name for", home.dir.at("tasks"), e))?;
         let name = format!(".new-{:016x}", u64::from_le_bytes(random));
-        let dir = home.tasks()?.make_dir(&name)?;
+        let tasks = home.tasks()?;
+        // Until it has a lock of its own this says that it is no leftover.
+        let _begins = Lock::take(tasks.handle()?, tasks.path(), Mode::Shared, patience)?;
+        let dir = tasks.make_dir(&name)?;
         dir.create(LOCK)?;
         let mut building = Self {
             home,
@@ -316,8 +319,12 @@ fn terminate_all(store: &FileStore, home: &Home, task: &TaskId) -> Result<Vec<Ag
         reason: Some("the task was closed".to_owned()),
     };
     let mut terminated = Vec::new();
-    let active = FileStore::task_dir(home, task)?.agents_in(Folder::Active)?;
-    for agent in active {
+    let dir = FileStore::task_dir(home, task)?;
+    for agent in dir.agents_in(Folder::Active)? {
+        if !dir.has_agent(&agent)? {
+            // It is being registered, or was about to be by a call that was killed.
+            continue;
+        }
         let done = agents::end(store, task, &agent, Status::Terminated, &end, &|_| true)?;
         terminated.extend(Some(done.value).filter(|_| done.changed));
     }

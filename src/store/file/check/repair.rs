@@ -1,26 +1,56 @@
 //! `doctor --repair`: the logs are the truth; everything else is made to say what they say.
 //!
-//! Each task is repaired under its lock, then the machine's journal under the global one. What could not be read is kept
-//! beside what replaces it, under a name that ends in `.damaged-<time>`.
+//! It can be run at any time, beside any load, killed and run again. A task is looked at without locks first; only where
+//! something is wrong is its lock taken, and everything that is then decided rests on what is read under that lock, or
+//! under both, and is written under the same. What cannot be read is kept beside what replaces it, under a name that ends
+//! in `.damaged-<time>`.
+//!
+//! | step | locks | what |
+//! |---|---|---|
+//! | the home's own files | none, the global one for `registry.json` | made again where they are missing or something else |
+//! | each suspect task | the task's | its files put in order; logs restored from the journal |
+//! | the journal, if it cannot be gone on from | the global one, each task's in turn, the global one | see [`Repair::rebuild`] |
+//! | each task that counts wrongly | both | one `repaired` line, a lifecycle change like any other |
+//! | each task whose directory is gone | the global one | one `deleted` line |
+//! | leftovers of killed calls | those of the place | swept |
+//!
+//! Repairs exclude each other by a lock on the home's directory itself.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::super::FileStore;
+use super::super::commit::{Draft, OpenJournal};
 use super::super::dir::{Access, Dir, Kind};
 use super::super::document;
-use super::super::home::{Home, JOURNAL, LOCK, REGISTRY};
-use super::super::jsonl::{Strictness, Tail, sync_data};
-use super::super::line::{Commit, Mark, decode_checked, decode_mark, encode_checked};
+use super::super::events::journals;
+use super::super::home::{CLOSED, Home, JOURNAL, LOCK, REGISTRY, TASKS};
+use super::super::jsonl::{Backward, Tail, sync_data};
+use super::super::line::{
+    AgentLine, Commit, FindingLine, Mark, decode, decode_checked, encode_checked,
+};
+use super::super::lock::{Lock, Mode, Patience};
+use super::super::recount;
 use super::super::rotate::NEXT;
-use super::super::task::{FINDINGS, JOURNAL as TASK_JOURNAL, TaskDir, TaskGuard, log_name};
+use super::super::task::{
+    AgentLog, FINDINGS, Folder, JOURNAL as TASK_JOURNAL, KEPT, LEASES, OUTPUT, TaskDir, TaskGuard,
+    log_name,
+};
 use super::history::{History, records};
 use super::survey::{Part, Survey};
-use super::{Found, all_tasks, at, leftovers};
+use super::{at, leftovers, missing_tasks, sum_of_tasks};
 use crate::model::{
-    Change, Counts, Limits, Priority, Requirement, SCHEMA, Settings, Task, TaskId, TaskStatus,
-    Timestamp, Totals,
+    Agent, AgentId, Change, Counts, Limits, Priority, Requirement, Settings, Task, TaskId,
+    TaskStatus, Timestamp, Totals,
 };
 use crate::store::{Error, Problem, Result};
 
+/// How long a neighbour's lock is given before everything is let go of and tried again.
+const PAUSE: Duration = Duration::from_millis(2);
+
 pub(super) fn repair(store: &FileStore, home: &Home) -> Result<Vec<Problem>> {
+    let handle = home.dir.handle()?;
+    let _alone = Lock::take(handle, home.dir.path(), Mode::Exclusive, &store.patience())?;
     let mut repair = Repair {
         store,
         home,
@@ -28,48 +58,36 @@ pub(super) fn repair(store: &FileStore, home: &Home) -> Result<Vec<Problem>> {
         done: Vec::new(),
     };
     repair.home_files()?;
-    let mut ignored = Found::default();
-    let history = History::read(home, &mut ignored)?;
-    let mut last_rev = history.last_rev;
-    let mut changed = Vec::new();
-    for id in all_tasks(home, &history)? {
-        match TaskDir::find_even_if_damaged(home, &id)? {
-            Some(task) => {
-                let (counts, status, rev, is_changed) = repair.task(task, &history)?;
-                last_rev = last_rev.max(rev);
-                changed.push((id, counts, status, is_changed));
-            }
-            None => repair.say(
-                &home.dir.at(&format!("tasks/{id}")),
-                "lost: it is counted no more",
-            ),
+    let mut history = History::read_again(store, home)?.0;
+    let mut wrong = BTreeSet::new();
+    for task in TaskDir::all(home)? {
+        if repair.task_files(&task.id, &mut history)? {
+            wrong.insert(task.id);
         }
     }
-    repair.journal(&history, last_rev, &changed)?;
+    if !repair.can_go_on(&wrong)? {
+        repair.rebuild(&mut history)?;
+        wrong.clear();
+    }
+    let (mut history, found) = History::read_again(store, home)?;
+    let is_damaged = !found.0.problems.is_empty();
+    if is_damaged {
+        repair.rewrite_journals(&history)?;
+    }
+    for id in &wrong {
+        repair.commit_recount(id, false)?;
+    }
+    repair.delete_missing(&mut history)?;
+    repair.totals(is_damaged && wrong.is_empty())?;
     repair.sweep()?;
     Ok(repair.done)
 }
 
-struct Repair<'a> {
+pub(super) struct Repair<'a> {
     store: &'a FileStore,
     home: &'a Home,
     now: Timestamp,
     done: Vec<Problem>,
-}
-
-impl TaskDir {
-    /// The task's directory by its name alone: the journal may be what is damaged.
-    fn find_even_if_damaged(home: &Home, id: &TaskId) -> Result<Option<Self>> {
-        for place in [home.tasks()?, home.closed()?] {
-            if let Some(dir) = place.dir(id.as_str())? {
-                return Ok(Some(Self::new(id, dir, false)));
-            }
-        }
-        match Self::find(home, id) {
-            Err(Error::Damaged { .. } | Error::Rejected(_)) => Ok(None),
-            found => found,
-        }
-    }
 }
 
 impl Repair<'_> {
@@ -79,25 +97,42 @@ impl Repair<'_> {
 
     /// Keeps what cannot be read beside what will replace it.
     fn set_aside(&mut self, dir: &Dir, name: &str) -> Result<()> {
-        if dir.kind(name)?.is_some() {
-            let kept = format!("{name}.damaged-{}", self.now.compact_date_time());
-            dir.rename(name, dir, &kept)?;
-            self.say(&dir.at(name), &format!("kept as {kept}"));
+        if dir.kind(name)?.is_none() {
+            return Ok(());
         }
+        let time = self.now.compact_date_time();
+        let mut kept = format!("{name}{KEPT}{time}");
+        let mut number = 1;
+        while dir.kind(&kept)?.is_some() {
+            number += 1;
+            kept = format!("{name}{KEPT}{time}-{number}");
+        }
+        dir.rename(name, dir, &kept)?;
+        self.say(&dir.at(name), &format!("kept as {kept}"));
+        Ok(())
+    }
+
+    /// Has something of this kind lie here; what lies in its place is kept aside.
+    fn has(&mut self, dir: &Dir, name: &str, kind: Kind) -> Result<()> {
+        match dir.kind(name)? {
+            Some(found) if found == kind => return Ok(()),
+            Some(_) => self.set_aside(dir, name)?,
+            None => {}
+        }
+        if kind == Kind::Dir {
+            dir.make_dir(name)?;
+        } else {
+            dir.create(name)?;
+        }
+        self.say(&dir.at(name), "made again");
         Ok(())
     }
 
     fn home_files(&mut self) -> Result<()> {
-        for name in ["tasks", "closed"] {
-            if self.home.dir.kind(name)?.is_none() {
-                self.home.dir.make_dir(name)?;
-                self.say(&self.home.dir.at(name), "made again");
-            }
-        }
-        if self.home.dir.kind(LOCK)?.is_none() {
-            self.home.dir.create(LOCK)?;
-            self.say(&self.home.dir.at(LOCK), "made again");
-        }
+        self.has(&self.home.dir, LOCK, Kind::File)?;
+        self.has(&self.home.dir, TASKS, Kind::Dir)?;
+        self.has(&self.home.dir, CLOSED, Kind::Dir)?;
+        let _lock = self.home.lock(&self.store.patience())?;
         match self.home.settings() {
             Err(Error::Damaged { .. }) => {
                 self.set_aside(&self.home.dir, REGISTRY)?;
@@ -109,65 +144,72 @@ impl Repair<'_> {
         }
     }
 
-    /// Puts a task in order; its counts, where it stands, the last rev it knows, and whether the counts changed.
-    fn task(
-        &mut self,
-        task: TaskDir,
-        history: &History,
-    ) -> Result<(Counts, TaskStatus, u64, bool)> {
-        self.task_files(&task)?;
-        let patience = self.store.patience();
-        let mut guard = task.lock(&patience)?;
-        // A change that is committed and not applied is applied first; where the journal is damaged it cannot be known.
+    /// Locks a task for repair. What a killed call left is applied first; what contradicts itself is what is repaired.
+    fn lock(&self, id: &TaskId) -> Result<Option<TaskGuard>> {
+        let Some(task) = TaskDir::find_by_name(self.home, id)? else {
+            return Ok(None);
+        };
+        let mut guard = task.lock(&self.store.patience())?;
         match guard.recover(self.home) {
-            Ok(()) | Err(Error::Damaged { .. } | Error::Rejected(_)) => {}
-            Err(error) => return Err(error),
+            Ok(()) | Err(Error::Damaged { .. }) => Ok(Some(guard)),
+            Err(Error::Rejected(_)) => Ok(None),
+            Err(error) => Err(error),
         }
-        let survey = Survey::of(self.home, &guard, history)?;
-        self.logs(&guard, &survey)?;
-        if survey.wrong.contains(&Part::Settings) {
-            self.settings(&guard, history)?;
-        }
-        let survey = Survey::of(self.home, &guard, history)?;
-        let mark = last_good_mark(&guard)?;
-        let status = mark
-            .as_ref()
-            .map_or_else(|| self.place_of(&guard.id), |mark| Ok(mark.status))?;
-        let rev = mark.as_ref().map_or(0, |mark| mark.rev);
-        if survey.wrong.contains(&Part::Journal) || mark.is_none() {
-            self.set_aside(&guard.dir, TASK_JOURNAL)?;
-            guard.dir.create(TASK_JOURNAL)?;
-        }
-        if survey.wrong.contains(&Part::Findings) {
-            self.say(
-                &guard.dir.at(FINDINGS),
-                "findings are missing and cannot be restored; the rest is kept",
-            );
-        }
-        self.put_in_place(&guard.id, status)?;
-        Ok((
-            survey.recount,
-            status,
-            rev,
-            survey.wrong.contains(&Part::Counts) || survey.wrong.contains(&Part::Journal),
-        ))
     }
 
-    fn task_files(&mut self, task: &TaskDir) -> Result<()> {
-        for name in ["agents", "leases", "output"] {
-            if task.dir.kind(name)?.is_none() {
-                task.dir.make_dir(name)?;
-                self.say(&task.dir.at(name), "made again");
-            }
+    /// Puts a task's files in order; true if what it counts is wrong or unknown then.
+    fn task_files(&mut self, id: &TaskId, history: &mut History) -> Result<bool> {
+        let Some(task) = TaskDir::find_by_name(self.home, id)? else {
+            return Ok(false);
+        };
+        if Survey::of(self.home, &task, history)?
+            .found
+            .0
+            .problems
+            .is_empty()
+        {
+            return Ok(false);
         }
-        let agents = task.dir.need_dir("agents")?;
-        agents.make_dir("active")?;
-        agents.make_dir("ended")?;
-        for name in [LOCK, FINDINGS, TASK_JOURNAL] {
-            if task.dir.kind(name)?.is_none() {
-                task.dir.create(name)?;
-                self.say(&task.dir.at(name), "made again");
-            }
+        // Without a lock file nobody can be at work here.
+        self.has(&task.dir, LOCK, Kind::File)?;
+        let Some(mut guard) = self.lock(id)? else {
+            return Ok(false);
+        };
+        history.catch_up(self.home)?;
+        if Survey::of(self.home, &guard, history)?
+            .found
+            .0
+            .problems
+            .is_empty()
+        {
+            return Ok(false);
+        }
+        self.in_order(&mut guard, history)?;
+        Ok(true)
+    }
+
+    /// The files of a task whose lock is held.
+    fn in_order(&mut self, guard: &mut TaskGuard, history: &History) -> Result<()> {
+        for name in ["agents", LEASES, OUTPUT] {
+            self.has(&guard.dir, name, Kind::Dir)?;
+        }
+        let agents = guard.dir.need_dir("agents")?;
+        self.has(&agents, "active", Kind::Dir)?;
+        self.has(&agents, "ended", Kind::Dir)?;
+        self.has(&guard.dir, FINDINGS, Kind::File)?;
+        let survey = Survey::of(self.home, guard, history)?;
+        self.logs(guard, &survey)?;
+        if survey.wrong.contains(&Part::Settings) {
+            self.settings(guard, history)?;
+        }
+        if survey.wrong.contains(&Part::Findings) {
+            self.findings(guard)?;
+        }
+        if survey.wrong.contains(&Part::Journal) {
+            // Its status is known from the machine's journal, else from where it lies.
+            self.set_aside(&guard.dir, TASK_JOURNAL)?;
+            guard.dir.create(TASK_JOURNAL)?;
+            guard.forget_journal();
         }
         Ok(())
     }
@@ -177,35 +219,90 @@ impl Repair<'_> {
     fn logs(&mut self, guard: &TaskGuard, survey: &Survey) -> Result<()> {
         for (agent, folder) in &survey.misfiled {
             let mut lies_in = *folder;
-            guard.file_away(agent, &mut lies_in)?;
-            self.say(
-                &guard.dir.at(lies_in.path()).join(log_name(&agent.id)),
-                "moved here",
-            );
+            if guard.file_away(agent, &mut lies_in).is_ok() {
+                self.say(
+                    &guard.dir.at(lies_in.path()).join(log_name(&agent.id)),
+                    "moved here",
+                );
+            }
         }
-        for (id, folder) in &survey.unreadable {
-            self.set_aside(&guard.dir.need_dir(folder.path())?, &log_name(id))?;
+        for (id, folder) in &survey.broken {
+            self.rewrite_log(guard, id, *folder)?;
         }
         let lost = survey
-            .unreadable
+            .broken
             .iter()
             .map(|(id, _)| id)
             .chain(&survey.missing)
             .chain(&survey.behind);
         for id in lost {
-            let records = records(self.home, &guard.id, id)?;
-            for (rev, record) in &records {
-                let mut log = match guard.log(&record.id, Access::Append)? {
-                    Some(log) => log,
-                    None => guard.new_log(&record.id)?,
-                };
+            self.restore(guard, id)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a log aside that has bad lines, and writes its good ones anew.
+    fn rewrite_log(&mut self, guard: &TaskGuard, id: &AgentId, folder: Folder) -> Result<()> {
+        let dir = guard.dir.need_dir(folder.path())?;
+        let name = log_name(id);
+        let mut kept = Vec::new();
+        if let Some(Kind::File) = dir.kind(&name)?
+            && let Some(file) = dir.file(&name, Access::Read)?
+        {
+            let path = dir.at(&name);
+            let mut lines = Backward::new(&file, &path)?;
+            let mut after = u64::MAX;
+            while let Some(line) = lines.next_line()? {
+                if let Ok(good) = decode::<AgentLine>(line)
+                    && good.agent.id == *id
+                    && good.agent.task == guard.id
+                    && good.agent.seq < after
+                {
+                    if after != u64::MAX && good.agent.seq + 1 != after {
+                        kept.push(lost_line(good.agent.seq + 1, after - 1));
+                    }
+                    after = good.agent.seq;
+                    kept.push(line.to_vec());
+                }
+            }
+            if !kept.is_empty() && after > 1 {
+                kept.push(lost_line(1, after - 1));
+            }
+        }
+        self.set_aside(&dir, &name)?;
+        if !kept.is_empty() {
+            kept.reverse();
+            replace(&dir, &name, &kept.concat())?;
+        }
+        Ok(())
+    }
+
+    /// Appends what the journal knows of an agent and its log does not.
+    fn restore(&mut self, guard: &TaskGuard, id: &AgentId) -> Result<()> {
+        let records = records(self.home, &guard.id, id)?;
+        let Some((_, newest)) = records.last() else {
+            return Ok(());
+        };
+        let mut log = match guard.log(id, Access::Append)? {
+            Some(log) => log,
+            None => guard.new_log(id)?,
+        };
+        let last = log.tail.last.as_ref();
+        let mut known = last.and_then(|line| line.rev).unwrap_or(0);
+        let mut seq = last.map_or(0, |line| line.agent.seq);
+        let mut restored = false;
+        for (rev, record) in &records {
+            if *rev > known && record.seq > seq {
                 guard.record(&mut log, record, *rev, true)?;
+                (known, seq) = (*rev, record.seq);
+                restored = true;
             }
-            if !records.is_empty() {
-                let what =
-                    "restored from the journal; reports before its last change of life are lost";
-                self.say(&guard.dir.at("agents").join(log_name(id)), what);
-            }
+        }
+        guard.file_away(newest, &mut log.folder)?;
+        if restored {
+            let what =
+                "restored from the journal; reports that neither it nor the log had are lost";
+            self.say(&guard.dir.at(log.folder.path()).join(log_name(id)), what);
         }
         Ok(())
     }
@@ -236,137 +333,400 @@ impl Repair<'_> {
         Ok(())
     }
 
-    fn place_of(&self, id: &TaskId) -> Result<TaskStatus> {
-        Ok(match self.home.closed()?.kind(id.as_str())? {
+    /// Findings of which lines are missing: the good ones, with a note where others were. Numbers stay.
+    fn findings(&mut self, guard: &TaskGuard) -> Result<()> {
+        let mut kept = Vec::new();
+        let mut lost = 0;
+        if let Some(file) = guard.dir.file(FINDINGS, Access::Read)? {
+            let path = guard.dir.at(FINDINGS);
+            let mut lines = Backward::new(&file, &path)?;
+            let mut after = u64::MAX;
+            while let Some(line) = lines.next_line()? {
+                if let Ok(good) = decode::<FindingLine>(line)
+                    && good.finding.seq < after
+                    && good.sums.total() == good.finding.seq
+                {
+                    if after != u64::MAX && good.finding.seq + 1 != after {
+                        lost += after - 1 - good.finding.seq;
+                        kept.push(lost_line(good.finding.seq + 1, after - 1));
+                    }
+                    after = good.finding.seq;
+                    kept.push(line.to_vec());
+                }
+            }
+            if after != u64::MAX && after > 1 {
+                lost += after - 1;
+                kept.push(lost_line(1, after - 1));
+            }
+        }
+        self.set_aside(&guard.dir, FINDINGS)?;
+        kept.reverse();
+        replace(&guard.dir, FINDINGS, &kept.concat())?;
+        self.say(
+            &guard.dir.at(FINDINGS),
+            &format!("{lost} findings are lost; the others are kept, with their numbers"),
+        );
+        Ok(())
+    }
+
+    /// Whether the journal can be gone on from: it can be read to its end, and this home is the one it was written in, or
+    /// a sound copy. What is wrong with single tasks does not matter here.
+    fn can_go_on(&self, wrong: &BTreeSet<TaskId>) -> Result<bool> {
+        let patience = self.store.patience();
+        loop {
+            match OpenJournal::open_to_repair(self.home, &patience, None) {
+                // Revs that tasks know and the journal does not must not be given out again.
+                Ok(Some(journal)) => return Ok(self.highest_rev(wrong)? < journal.next_rev()),
+                Ok(None) => self.wait(&patience)?,
+                Err(Error::Damaged { .. }) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn wait(&self, patience: &Patience) -> Result<()> {
+        if patience.is_over() {
+            return Err(Error::LockTimeout {
+                path: self.home.dir.at(TASKS),
+                waited: patience.timeout,
+                holder: None,
+            });
+        }
+        std::thread::sleep(PAUSE);
+        Ok(())
+    }
+
+    /// Makes a journal that can be gone on from, out of one that cannot.
+    ///
+    /// First a rev above all that are known anywhere is noted in the home's lock, so that nobody commits anything until
+    /// this is done, also if it is killed: a journal that ends below it is damage to every lifecycle change. Then each task
+    /// is put in order and counted under its own lock, and marked with a rev of its own. At last the journal gets the good
+    /// lines it had and one `repaired` line for each task, in one step.
+    fn rebuild(&mut self, history: &mut History) -> Result<()> {
+        let patience = self.store.patience();
+        let tasks: BTreeSet<TaskId> = TaskDir::all(self.home)?
+            .into_iter()
+            .map(|task| task.id)
+            .collect();
+        let base = {
+            let lock = self.home.lock(&patience)?;
+            let record = lock.record();
+            let noted = record.as_ref().map_or(0, |record| record.rev);
+            let base = noted.max(history.last_rev).max(self.highest_rev(&tasks)?);
+            let home = record.map_or_else(|| "-".to_owned(), |record| record.home);
+            lock.note(base + tasks.len() as u64 + 1, &home);
+            base
+        };
+        let mut totals = Totals::default();
+        let mut marked = Vec::new();
+        for (rev, id) in (base + 1..).zip(&tasks) {
+            if let Some((counts, status, recent)) = self.mark_anew(id, rev, history)? {
+                add(&mut totals, counts, status);
+                marked.push((rev, id.clone(), counts, status, recent));
+            }
+        }
+        let lock = self.home.lock(&self.store.patience())?;
+        let mut lines = self.good_lines(JOURNAL)?;
+        let mut last = 0;
+        for (rev, task, counts, status, recent) in marked {
+            last = rev;
+            lines.extend(encode_checked(&Commit {
+                schema: Change::Repaired.schema(),
+                rev,
+                prev: Some(0),
+                at: self.now,
+                task,
+                change: Change::Repaired,
+                agent: None,
+                settings: None,
+                built: None,
+                recent,
+                status,
+                counts,
+                totals,
+            }));
+        }
+        if last == 0 {
+            // There is no task that a line could be of: a new registry.
+            lines.clear();
+        }
+        self.set_aside(&self.home.dir, JOURNAL)?;
+        replace(&self.home.dir, JOURNAL, &lines)?;
+        lock.note(last, &lock.identity()?);
+        self.say(
+            &self.home.journal_path(),
+            "made again from what could be read of it and what was recounted",
+        );
+        Ok(())
+    }
+
+    /// The highest rev that tasks know.
+    fn highest_rev(&self, tasks: &BTreeSet<TaskId>) -> Result<u64> {
+        let mut highest = 0;
+        for id in tasks {
+            let Some(task) = TaskDir::find_by_name(self.home, id)? else {
+                continue;
+            };
+            highest = highest.max(or_none(task.applied_rev())?.unwrap_or(0));
+            for folder in [Folder::Active, Folder::Ended] {
+                let Some(dir) = or_none(task.dir.dir(folder.path()))?.flatten() else {
+                    continue;
+                };
+                for name in dir.names()? {
+                    let line = or_none(AgentLog::last_line(&dir, &name))?.flatten();
+                    highest = highest.max(line.and_then(|line| line.rev).unwrap_or(0));
+                }
+            }
+        }
+        Ok(highest)
+    }
+
+    /// Puts a task in order and marks it with this rev; what it counts, unless it is no task any more.
+    fn mark_anew(
+        &mut self,
+        id: &TaskId,
+        rev: u64,
+        history: &mut History,
+    ) -> Result<Option<(Counts, TaskStatus, Vec<AgentId>)>> {
+        let Some(task) = TaskDir::find_by_name(self.home, id)? else {
+            return Ok(None);
+        };
+        self.has(&task.dir, LOCK, Kind::File)?;
+        if or_none(task.is_deleted())?.unwrap_or(false) {
+            return Ok(None);
+        }
+        let mut guard = task.lock(&self.store.patience())?;
+        or_none(guard.recover(self.home))?;
+        if !Survey::of(self.home, &guard, history)?
+            .found
+            .0
+            .problems
+            .is_empty()
+        {
+            self.in_order(&mut guard, history)?;
+        }
+        let status = self.status_of(&mut guard, history)?;
+        let counts = recount::task(&guard)?;
+        let recent = recount::recent(&guard)?;
+        guard.mark_applied(&Mark {
+            schema: Change::Repaired.schema(),
+            rev,
+            at: self.now,
+            change: Change::Repaired,
+            agent: None,
+            recent: recent.clone(),
+            status,
+            counts,
+        })?;
+        guard.note(rev);
+        guard.sync_journal()?;
+        self.say(&guard.dir.at(TASK_JOURNAL), &format!("counts {counts}"));
+        Ok(Some((counts, status, recent)))
+    }
+
+    /// Whether a task is open: as its own journal says, else the machine's, else where it lies.
+    fn status_of(&self, guard: &mut TaskGuard, history: &History) -> Result<TaskStatus> {
+        if let Some(mark) = guard.last()? {
+            return Ok(mark.status);
+        }
+        if let Some(known) = history.tasks.get(&guard.id) {
+            return Ok(known.status);
+        }
+        Ok(match self.home.closed()?.kind(guard.id.as_str())? {
             Some(Kind::Dir) => TaskStatus::Closed,
             _ => TaskStatus::Open,
         })
     }
 
-    fn put_in_place(&mut self, id: &TaskId, status: TaskStatus) -> Result<()> {
-        if self.place_of(id)? != status {
-            let (from, to) = match status {
-                TaskStatus::Open => (self.home.closed()?, self.home.tasks()?),
-                TaskStatus::Closed => (self.home.tasks()?, self.home.closed()?),
-            };
-            if from.kind(id.as_str())?.is_some() {
-                from.rename(id.as_str(), &to, id.as_str())?;
-                self.say(&to.at(id.as_str()), "moved here");
-            }
-        }
-        Ok(())
-    }
-
-    /// One line for each task whose counts changed, and one if only the totals are wrong; in a new journal if the old
-    /// one cannot be read.
-    fn journal(
-        &mut self,
-        history: &History,
-        last_rev: u64,
-        tasks: &[(TaskId, Counts, TaskStatus, bool)],
-    ) -> Result<()> {
-        let totals = tasks
-            .iter()
-            .fold(Totals::default(), |mut totals, (_, counts, status, _)| {
-                totals.agents = totals.agents.plus(*counts);
-                match status {
-                    TaskStatus::Open => totals.tasks_open += 1,
-                    TaskStatus::Closed => totals.tasks_closed += 1,
-                }
-                totals
-            });
-        let stated = self
-            .home
-            .last_commit()
-            .ok()
-            .flatten()
-            .map(|last| last.totals);
-        let is_changed = tasks.iter().any(|(_, _, _, is_changed)| *is_changed);
-        let is_damaged = !history.damaged.is_empty();
-        if !is_damaged && !is_changed && stated.unwrap_or_default() == totals {
-            return Ok(());
-        }
-        let _lock = self.home.lock(&self.store.patience())?;
-        let path = self.home.journal_path();
-        let mut lines = Vec::new();
-        let mut commits = Vec::new();
-        // A journal that begins anew names every task.
-        let mended = tasks
-            .iter()
-            .filter(|(_, _, _, is_changed)| *is_changed || is_damaged);
-        let any = tasks.first().filter(|_| !is_changed && !is_damaged);
-        for (rev, (id, counts, status, _)) in (last_rev + 1..).zip(mended.chain(any)) {
-            let commit = Commit {
-                schema: SCHEMA,
-                rev,
-                prev: None,
-                at: self.now,
-                task: id.clone(),
-                change: Change::Repaired,
-                agent: None,
-                settings: None,
-                built: None,
-                recent: Vec::new(),
-                status: *status,
-                counts: *counts,
-                totals,
-            };
-            lines.extend(encode_checked(&commit));
-            commits.push(commit);
-        }
-        if is_damaged {
-            self.home.dir.remove_file(NEXT)?;
-            let next = self.home.dir.create(NEXT)?;
-            Tail::<Commit>::empty().append(&next, &path, &lines)?;
-            sync_data(&next, &path)?;
-            for name in history.damaged.iter().rev() {
-                self.set_aside(&self.home.dir, name)?;
-            }
-            self.home.dir.rename(NEXT, &self.home.dir, JOURNAL)?;
-            self.home.dir.sync()?;
-            self.say(&path, "begun anew with what was recounted");
-        } else {
-            let journal = self.home.journal(Access::Append)?;
-            let mut tail =
-                Tail::<Commit>::read(&journal, &path, Strictness::Journal, decode_checked)?;
-            tail.append(&journal, &path, &lines)?;
-            sync_data(&journal, &path)?;
-        }
-        for commit in &commits {
-            self.mark(commit)?;
-        }
-        Ok(())
-    }
-
-    fn mark(&mut self, commit: &Commit) -> Result<()> {
-        let Some(task) = TaskDir::find_even_if_damaged(self.home, &commit.task)? else {
-            return Ok(());
+    /// The good lines of a journal, in order, each rev once.
+    fn good_lines(&self, name: &str) -> Result<Vec<u8>> {
+        let mut good = Vec::new();
+        let Some(file) = or_none(self.home.dir.file(name, Access::Read))?.flatten() else {
+            return Ok(Vec::new());
         };
-        if let Some(mut guard) = task.try_lock()? {
-            guard.mark_applied(&commit.mark())?;
-            guard.sync_journal()?;
+        let path = self.home.dir.at(name);
+        let Some(mut lines) = or_none(Backward::new(&file, &path))? else {
+            return Ok(Vec::new());
+        };
+        let mut oldest = u64::MAX;
+        while let Some(line) = lines.next_line()? {
+            if let Ok(commit) = decode_checked::<Commit>(line)
+                && commit.rev < oldest
+            {
+                oldest = commit.rev;
+                good.push(line.to_vec());
+            }
+        }
+        good.reverse();
+        Ok(good.concat())
+    }
+
+    /// Journals with lines that cannot be read get along without them; what they were is kept aside.
+    fn rewrite_journals(&mut self, history: &History) -> Result<()> {
+        let _lock = self.home.lock(&self.store.patience())?;
+        for name in journals(self.home)? {
+            let is_file = self.home.dir.kind(&name)? == Some(Kind::File);
+            if is_file && !history.unreadable.contains(&name) {
+                continue;
+            }
+            let lines = self.good_lines(&name)?;
+            self.set_aside(&self.home.dir, &name)?;
+            if !lines.is_empty() {
+                replace(&self.home.dir, &name, &lines)?;
+            }
             self.say(
-                &guard.dir.at(TASK_JOURNAL),
-                &format!("counts {}", super::survey::words(commit.counts)),
+                &self.home.dir.at(&name),
+                "lines that cannot be read are lost",
             );
         }
         Ok(())
     }
 
+    /// Commits what a task's logs add up to, and the totals that go with it, if anything of that is wrong or `always`.
+    fn commit_recount(&mut self, id: &TaskId, always: bool) -> Result<()> {
+        let patience = self.store.patience();
+        loop {
+            let Some(mut guard) = self.lock(id)? else {
+                return Ok(());
+            };
+            let history = History::read_again(self.store, self.home)?.0;
+            let status = self.status_of(&mut guard, &history)?;
+            let counts = recount::task(&guard)?;
+            let stated = guard.last()?;
+            // Without marks the order of the ends is not to be had from the task's journal any more.
+            let recent = match &stated {
+                Some(_) => Vec::new(),
+                None => recount::recent(&guard)?,
+            };
+            let Some(mut global) = guard.lock_global_to_repair(self.home, &patience)? else {
+                self.wait(&patience)?;
+                continue;
+            };
+            let mut totals = sum_of_tasks(self.home, Some(id))?;
+            add(&mut totals, counts, status);
+            let is_right = stated.as_ref().is_some_and(|mark| mark.counts == counts)
+                && global.task_is_up_to_date()?
+                && global.totals() == totals;
+            if is_right && !always {
+                return Ok(());
+            }
+            let draft = Draft {
+                at: self.now,
+                change: Change::Repaired,
+                agent: None,
+                settings: None,
+                built: None,
+                recent,
+                status,
+                counts,
+                totals,
+            };
+            let warning = global.commit(draft, self.store.options.journal_limit)?;
+            self.say(&guard.dir.at(TASK_JOURNAL), &format!("counts {counts}"));
+            return warning.map_or(Ok(()), Err);
+        }
+    }
+
+    /// A task whose directory was removed by hand is deleted: its counts go out of the totals.
+    fn delete_missing(&mut self, history: &mut History) -> Result<()> {
+        let patience = self.store.patience();
+        history.catch_up(self.home)?;
+        for (id, known) in missing_tasks(self.home, history)? {
+            let mut journal = loop {
+                match OpenJournal::open_to_repair(self.home, &patience, None)? {
+                    Some(journal) => break journal,
+                    None => self.wait(&patience)?,
+                }
+            };
+            // Under the lock that keeps tasks from coming and going it is looked for once more.
+            if TaskDir::find(self.home, &id)?.is_some() {
+                continue;
+            }
+            let commit = Commit {
+                schema: Change::Deleted.schema(),
+                rev: journal.next_rev(),
+                prev: Some(known.last_rev),
+                at: self.now,
+                task: id.clone(),
+                change: Change::Deleted,
+                agent: None,
+                settings: None,
+                built: None,
+                recent: Vec::new(),
+                status: TaskStatus::Closed,
+                counts: Counts::default(),
+                totals: sum_of_tasks(self.home, None)?,
+            };
+            journal.append(&commit, self.store.options.journal_limit)?;
+            let place = if known.status == TaskStatus::Open {
+                TASKS
+            } else {
+                CLOSED
+            };
+            self.say(
+                &self.home.dir.at(&format!("{place}/{id}")),
+                &format!(
+                    "its directory is gone; it is deleted, and its agents are counted no more: {}",
+                    known.counts
+                ),
+            );
+        }
+        Ok(())
+    }
+
+    /// The totals, if they alone are wrong; or a line that vouches for a history with gaps.
+    fn totals(&mut self, vouch: bool) -> Result<()> {
+        let stated = self.home.last_commit()?.map(|last| last.totals);
+        if !vouch && stated.unwrap_or_default() == sum_of_tasks(self.home, None)? {
+            return Ok(());
+        }
+        let mut tasks = TaskDir::all(self.home)?;
+        tasks.retain(|task| !task.is_deleted().unwrap_or(true));
+        match tasks.first() {
+            Some(task) => self.commit_recount(&task.id.clone(), vouch),
+            None => Ok(()),
+        }
+    }
+
     fn sweep(&mut self) -> Result<()> {
         for leftover in leftovers::all(self.home)? {
-            match leftover.dir.kind(&leftover.name)? {
-                Some(Kind::Dir) => leftover.dir.remove_tree(&leftover.name)?,
-                _ => leftover.dir.remove_file(&leftover.name)?,
+            if leftover.sweep()? {
+                self.say(&leftover.dir.at(&leftover.name), "swept away");
             }
-            self.say(&leftover.dir.at(&leftover.name), "swept away");
         }
         Ok(())
     }
 }
 
-fn last_good_mark(guard: &TaskGuard) -> Result<Option<Mark>> {
-    let file = guard.dir.need_file(TASK_JOURNAL, Access::Read)?;
-    let path = guard.dir.at(TASK_JOURNAL);
-    Ok(Tail::read(&file, &path, Strictness::Log, decode_mark)?.last)
+/// A line that stands for lost ones. Readers pass over it as over any that was never acknowledged.
+fn lost_line(first: u64, last: u64) -> Vec<u8> {
+    format!("lost: {first} to {last}\n").into_bytes()
+}
+
+fn add(totals: &mut Totals, counts: Counts, status: TaskStatus) {
+    totals.agents = totals.agents.plus(counts);
+    match status {
+        TaskStatus::Open => totals.tasks_open += 1,
+        TaskStatus::Closed => totals.tasks_closed += 1,
+    }
+}
+
+/// Damage is what is repaired, so it is no error here.
+fn or_none<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Damaged { .. } | Error::Rejected(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes a file of lines and gives it its name when it is on disk.
+fn replace(dir: &Dir, name: &str, lines: &[u8]) -> Result<()> {
+    dir.remove_file(NEXT)?;
+    let file = dir.create(NEXT)?;
+    let path = dir.at(NEXT);
+    Tail::<Agent>::empty().append(&file, &path, lines)?;
+    sync_data(&file, &path)?;
+    dir.rename(NEXT, dir, name)?;
+    dir.sync()
 }

@@ -8,7 +8,7 @@ use super::super::document;
 use super::super::home::{Home, LOCK, REGISTRY};
 use super::super::jsonl::Backward;
 use super::super::line::{AgentLine, Bad, Commit, FindingLine, Mark, decode, decode_mark};
-use super::super::task::{FINDINGS, Folder, JOURNAL, TaskDir, log_name};
+use super::super::task::{FINDINGS, Folder, JOURNAL, TaskDir, is_kept_name, log_name};
 use super::Found;
 use super::history::{History, TaskHistory};
 use crate::model::{Agent, AgentId, Counts, SeveritySums, Status, Task, TaskStatus};
@@ -33,8 +33,12 @@ pub(super) struct Survey {
     pub(super) wrong: BTreeSet<Part>,
     /// Logs that lie in the wrong folder.
     pub(super) misfiled: Vec<(Agent, Folder)>,
-    /// Logs of which no line can be read.
-    pub(super) unreadable: Vec<(AgentId, Folder)>,
+    /// Logs that cannot be read, or have lines that cannot be right.
+    pub(super) broken: Vec<(AgentId, Folder)>,
+    /// The most findings that any agent found in the task when it was registered.
+    findings_before: u64,
+    /// Empty logs: of agents that were about to be registered, or emptied.
+    empty: Vec<std::path::PathBuf>,
     /// Agents that the journal has and the directory has not.
     pub(super) missing: Vec<AgentId>,
     /// Agents whose logs lack the end that the journal has.
@@ -68,13 +72,14 @@ impl Survey {
                 counts.with(*status)
             });
         survey.findings(task)?;
+        survey.other_names(task)?;
         let stated = pending.as_ref().map(Commit::mark).or(mark);
         survey.counts(task, stated.as_ref());
         if pending.is_none() {
             survey.place(home, task, stated.as_ref())?;
         }
         if let Some(known) = history.tasks.get(&task.id) {
-            survey.against_journal(task, known, history, stated.as_ref());
+            survey.against_journal(task, known, stated.as_ref());
         }
         Ok(survey)
     }
@@ -112,13 +117,50 @@ impl Survey {
         Ok(())
     }
 
+    /// What lies in the task's directories and is not the registry's.
+    fn other_names(&mut self, task: &TaskDir) -> Result<()> {
+        let ours = [
+            LOCK, REGISTRY, JOURNAL, FINDINGS, "agents", "leases", "output",
+        ];
+        for name in task.dir.all_names()? {
+            let is_ours = ours.contains(&name.as_str())
+                || is_kept_name(&name)
+                || super::leftovers::is_temporary(&name);
+            if !is_ours {
+                self.found
+                    .note(&task.dir.at(&name), "it is no file of the registry");
+            }
+        }
+        if task.dir.kind("agents")? == Some(Kind::Dir) {
+            let agents = task.dir.need_dir("agents")?;
+            for name in agents.all_names()? {
+                if !["active", "ended"].contains(&name.as_str()) && !is_kept_name(&name) {
+                    self.found
+                        .note(&agents.at(&name), "it is no file of the registry");
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The task's journal; its last good mark.
     fn journal(&mut self, task: &TaskDir) -> Result<Option<Mark>> {
         let path = task.dir.at(JOURNAL);
-        let Some(file) = task.dir.file(JOURNAL, Access::Read)? else {
-            self.wrong.insert(Part::Journal);
-            self.found.problem(&path, "the task's journal is missing");
-            return Ok(None);
+        let opened = match task.dir.need_file(JOURNAL, Access::Read) {
+            Ok(file) => match Backward::new(&file, &path) {
+                Ok(_) => Ok(file),
+                Err(error) => Err(error),
+            },
+            error => error,
+        };
+        let file = match opened {
+            Ok(file) => file,
+            Err(error @ Error::Damaged { .. }) => {
+                self.wrong.insert(Part::Journal);
+                self.found.error(&path, error)?;
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
         };
         let mut lines = Backward::new(&file, &path)?;
         let mut newest: Option<Mark> = None;
@@ -169,13 +211,18 @@ impl Survey {
     }
 
     fn folder(&mut self, task: &TaskDir, folder: Folder, pending: Option<&Commit>) -> Result<()> {
-        let Some(dir) = task.dir.dir(folder.path())? else {
-            self.found
-                .problem(&task.dir.at(folder.path()), "it is missing");
-            return Ok(());
+        let dir = match task.dir.need_dir(folder.path()) {
+            Ok(dir) => dir,
+            Err(error @ Error::Damaged { .. }) => {
+                return self.found.error(&task.dir.at(folder.path()), error);
+            }
+            Err(error) => return Err(error),
         };
-        for name in dir.names()? {
+        for name in dir.all_names()? {
             let path = dir.at(&name);
+            if is_kept_name(&name) {
+                continue;
+            }
             let id = name
                 .strip_suffix(".jsonl")
                 .and_then(|id| id.parse::<AgentId>().ok());
@@ -187,21 +234,41 @@ impl Survey {
                 .and_then(|commit| commit.agent.as_ref())
                 .filter(|agent| agent.id == id);
             let log = match dir.file(&name, Access::Read) {
-                Ok(Some(file)) => read_log(&file, &path, &task.id, &id, &mut self.found)?,
+                Ok(Some(file)) => {
+                    let before = self.found.0.problems.len();
+                    let last = match read_log(&file, &path, &task.id, &id, &mut self.found) {
+                        Err(error @ Error::Damaged { .. }) => {
+                            self.found.error(&path, error)?;
+                            None
+                        }
+                        last => last?,
+                    };
+                    if self.found.0.problems.len() > before {
+                        self.broken.push((id.clone(), folder));
+                        if last.is_none() {
+                            continue;
+                        }
+                    }
+                    last
+                }
                 // It was moved meanwhile: the other folder has it.
                 Ok(None) => continue,
-                Err(error) => {
+                Err(error @ Error::Damaged { .. }) => {
                     self.found.error(&path, error)?;
+                    self.broken.push((id, folder));
                     continue;
                 }
+                Err(error) => return Err(error),
             };
             if self.agents.contains_key(&id) {
                 self.found
                     .problem(&path, "the agent has a log in both folders");
+                self.broken.push((id, folder));
                 continue;
             }
             match log {
                 Some(agent) => {
+                    self.findings_before = self.findings_before.max(agent.findings_before);
                     if Folder::of(&agent) != folder && pending.is_none() {
                         self.found.note(
                             &path,
@@ -212,13 +279,10 @@ impl Survey {
                     self.agents.insert(id, (agent.status, folder));
                 }
                 None if pending.is_some() => {}
-                None if is_empty(&dir, &name)? => self.found.note(
-                    &path,
-                    "it is empty: its agent was about to be registered, and is not",
-                ),
+                None if is_empty(&dir, &name)? => self.empty.push(path),
                 None => {
                     self.found.problem(&path, "no line of it can be read");
-                    self.unreadable.push((id, folder));
+                    self.broken.push((id, folder));
                 }
             }
         }
@@ -227,12 +291,16 @@ impl Survey {
 
     fn findings(&mut self, task: &TaskDir) -> Result<()> {
         let path = task.dir.at(FINDINGS);
+        if task.dir.kind(FINDINGS)? != Some(Kind::File) {
+            return Ok(());
+        }
         let Some(file) = task.dir.file(FINDINGS, Access::Read)? else {
             return Ok(());
         };
         let mut lines = Backward::new(&file, &path)?;
         let mut after: Option<(u64, SeveritySums)> = None;
         let mut garbage = false;
+        let mut newest = 0;
         while let Some(line) = lines.next_line()? {
             let line = decode::<FindingLine>(line);
             let at = lines.unread();
@@ -255,6 +323,7 @@ impl Survey {
                             &format!("the sums at byte {at} are not the number of findings"),
                         );
                     }
+                    newest = newest.max(before.0);
                     after = Some((before.0, before.1));
                     garbage = false;
                 }
@@ -268,6 +337,15 @@ impl Survey {
                 }
             }
         }
+        if newest < self.findings_before {
+            self.found.note(
+                &path,
+                &format!(
+                    "it ends with finding {newest}, and an agent was registered after finding {}: the last ones are lost",
+                    self.findings_before
+                ),
+            );
+        }
         if after.is_some_and(|(seq, _)| seq != 1) && !garbage {
             self.wrong.insert(Part::Findings);
             self.found.problem(&path, "its first findings are missing");
@@ -277,15 +355,21 @@ impl Survey {
 
     fn counts(&mut self, task: &TaskDir, stated: Option<&Mark>) {
         let path = task.dir.at(JOURNAL);
+        let is_right = stated.is_some_and(|mark| mark.counts == self.recount);
+        for path in std::mem::take(&mut self.empty) {
+            if is_right {
+                let what = "it is empty: its agent was about to be registered, and is not";
+                self.found.note(&path, what);
+            } else {
+                let what = "it is empty, and the task counts other agents than have logs";
+                self.found.problem(&path, what);
+            }
+        }
         match stated {
-            Some(mark) if mark.counts == self.recount => {}
+            Some(_) if is_right => {}
             Some(mark) => {
                 self.wrong.insert(Part::Counts);
-                let what = format!(
-                    "it counts {}, the logs are {}",
-                    words(mark.counts),
-                    words(self.recount)
-                );
+                let what = format!("it counts {}, the logs are {}", mark.counts, self.recount);
                 self.found.problem(&path, &what);
             }
             None => {
@@ -312,22 +396,13 @@ impl Survey {
 
     /// What the global journal says can only have been followed by more: every agent of it is there, and ended if it
     /// says so, and the task's own journal is not behind it.
-    fn against_journal(
-        &mut self,
-        task: &TaskDir,
-        known: &TaskHistory,
-        history: &History,
-        stated: Option<&Mark>,
-    ) {
+    fn against_journal(&mut self, task: &TaskDir, known: &TaskHistory, stated: Option<&Mark>) {
         for (id, (_, status)) in &known.agents {
             let now = self.agents.get(id).copied();
             let folder = now.map_or(Folder::Active, |(_, folder)| folder);
             let path = task.dir.at(&format!("{}/{}", folder.path(), log_name(id)));
             match now.map(|(status, _)| status) {
-                None if self
-                    .unreadable
-                    .iter()
-                    .any(|(unreadable, _)| unreadable == id) => {}
+                None if self.broken.iter().any(|(unreadable, _)| unreadable == id) => {}
                 None => {
                     self.missing.push(id.clone());
                     self.found
@@ -345,7 +420,7 @@ impl Survey {
         let path = task.dir.at(JOURNAL);
         match stated {
             Some(mark) if mark.rev < known.last_rev => {
-                self.wrong.insert(Part::Journal);
+                self.wrong.insert(Part::Counts);
                 self.found.problem(
                     &path,
                     &format!(
@@ -354,8 +429,8 @@ impl Survey {
                     ),
                 );
             }
-            Some(mark) if mark.rev > known.last_rev && mark.rev <= history.last_rev => {
-                self.wrong.insert(Part::Journal);
+            Some(mark) if mark.rev > known.last_rev => {
+                self.wrong.insert(Part::Counts);
                 self.found.problem(
                     &path,
                     &format!("the global journal does not know its rev {}", mark.rev),
@@ -443,12 +518,4 @@ fn read_log(
         found.problem(path, "its first lines are missing");
     }
     Ok(last)
-}
-
-/// Counts in words.
-pub(super) fn words(counts: Counts) -> String {
-    format!(
-        "{} spawned, {} active, {} completed, {} failed, {} terminated",
-        counts.spawned, counts.active, counts.completed, counts.failed, counts.terminated
-    )
 }
