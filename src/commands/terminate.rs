@@ -22,7 +22,7 @@ pub fn run(args: &TerminateArgs, context: &Context) -> Outcome {
             .map(|reason| text::message(reason, "a reason"))
             .transpose()?,
     };
-    let done = store.end(&task, &args.agent, Status::Terminated, &end)?;
+    let done = store.end(&task, &args.agent, Status::Terminated, &end.into())?;
     // Also when it was terminated already: that call may have been killed before it signalled anybody.
     let warnings = stop::all(store, std::slice::from_ref(&done.value), args.grace);
     let agent = &done.value;

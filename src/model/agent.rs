@@ -176,6 +176,27 @@ pub struct End {
     pub reason: Option<String>,
 }
 
+/// What is recorded when an agent's life ends by something else than its own report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// How it ended.
+    pub end: End,
+    /// What is to be known of that besides, as [`RunRecord::warnings`].
+    pub warnings: Vec<String>,
+    /// How long its processes have, as [`RunRecord::grace_ms`].
+    pub grace_ms: Option<u64>,
+}
+
+impl From<End> for Ending {
+    fn from(end: End) -> Self {
+        Self {
+            end,
+            warnings: Vec::new(),
+            grace_ms: None,
+        }
+    }
+}
+
 /// Who or what ended an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -17,7 +17,8 @@ mod task;
 mod time;
 
 pub use agent::{
-    Agent, End, EndHow, Liveness, Noted, ProcessIdentity, REPORT_EXTRA, Report, RunRecord, Running,
+    Agent, End, EndHow, Ending, Liveness, Noted, ProcessIdentity, REPORT_EXTRA, Report, RunRecord,
+    Running,
 };
 pub use counts::{Counts, Totals};
 pub use duration::{format_duration, parse_duration};

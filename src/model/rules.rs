@@ -1,7 +1,7 @@
 //! The decisions: may this agent be registered, may it report that, may this task be closed?
 
 use super::{
-    Agent, AgentId, AgentType, Counts, End, EndHow, Evidence, Extra, FilesChanged, Kind,
+    Agent, AgentId, AgentType, Counts, End, EndHow, Ending, Evidence, Extra, FilesChanged, Kind,
     ProcessIdentity, REPORT_EXTRA, Rejection, RunRecord, Settings, Status, Task, TaskId,
     TaskStatus, Timestamp, Totals,
 };
@@ -338,10 +338,12 @@ pub fn completed(
 }
 
 /// The last line of an agent that is ended by something else than its own report; none if it has ended already.
-pub fn end(agent: &Agent, status: Status, end: End, now: Timestamp) -> Option<Agent> {
+pub fn end(agent: &Agent, status: Status, ending: Ending, now: Timestamp) -> Option<Agent> {
     agent.status.is_active().then(|| {
         let mut next = next_line(agent, status, now);
-        next.end = Some(end);
+        next.end = Some(ending.end);
+        next.run.warnings.extend(ending.warnings);
+        next.run.grace_ms = ending.grace_ms;
         if status == Status::Completed {
             next.percent = 100;
         }

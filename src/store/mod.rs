@@ -22,8 +22,8 @@ use std::fs::File;
 
 use crate::model::rules::{Registration, Update};
 use crate::model::{
-    Agent, AgentId, End, Event, FilesChanged, Finding, NewFinding, NewTask, Report, Settings,
-    Status, TaskChange, TaskId, TaskState, Totals,
+    Agent, AgentId, End, Ending, Event, FilesChanged, Finding, NewFinding, NewTask, Report,
+    Settings, Status, TaskChange, TaskId, TaskState, Totals,
 };
 
 /// What a store's operation gives.
@@ -108,8 +108,13 @@ pub trait Store {
     ) -> Result<Done<Agent>>;
 
     /// Ends an agent whatever it says itself; an agent that has ended stays as it is.
-    fn end(&self, task: &TaskId, agent: &AgentId, status: Status, end: &End)
-    -> Result<Done<Agent>>;
+    fn end(
+        &self,
+        task: &TaskId,
+        agent: &AgentId,
+        status: Status,
+        ending: &Ending,
+    ) -> Result<Done<Agent>>;
 
     /// Ends an agent as failed if `is_dead` says so of it as it is when nobody can change it any more. `is_dead` may be
     /// asked again, and must not ask this store for anything that waits for the task.

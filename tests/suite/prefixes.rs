@@ -72,7 +72,7 @@ fn rotate_now(home: &Path) {
             &task.parse().unwrap(),
             &agent.parse().unwrap(),
             agentreg::model::Status::Terminated,
-            &end,
+            &end.into(),
         )
         .unwrap();
 }

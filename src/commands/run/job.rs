@@ -177,9 +177,12 @@ impl Job<'_> {
     /// Where even this cannot be recorded, the lease is free and somebody will reap the agent.
     fn ended_without(&self, code: u8, reason: &str) {
         let end = record::not_run(code, reason);
-        let _ = self
-            .store
-            .end(&self.agent.task, &self.agent.id, end.status, &end.end);
+        let _ = self.store.end(
+            &self.agent.task,
+            &self.agent.id,
+            end.status,
+            &end.end.into(),
+        );
     }
 }
 

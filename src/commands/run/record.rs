@@ -79,7 +79,12 @@ pub fn record(
 ) -> Result<Recorded, Failure> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let error = match store.end(&agent.task, &agent.id, ending.status, &ending.end) {
+        let error = match store.end(
+            &agent.task,
+            &agent.id,
+            ending.status,
+            &ending.end.clone().into(),
+        ) {
             Ok(done) => {
                 let warning = done.warning.map(|error| error.to_string());
                 let end = done.value.end.as_ref();

@@ -10,8 +10,8 @@ use super::lock::Patience;
 use super::task::{AgentLog, Folder, TaskGuard};
 use crate::model::rules::{self, Admission, Observed, Registration, Situation, Update, Updated};
 use crate::model::{
-    Agent, AgentId, Change, Counts, End, FilesChanged, Kind, Rejection, Status, TaskId, Timestamp,
-    Totals,
+    Agent, AgentId, Change, Counts, Ending, FilesChanged, Kind, Rejection, Status, TaskId,
+    Timestamp, Totals,
 };
 use crate::store::{Done, Error, Lease, Result};
 
@@ -148,14 +148,14 @@ pub(crate) fn end(
     task: &TaskId,
     id: &AgentId,
     status: Status,
-    end: &End,
+    ending: &Ending,
     only_if: &dyn Fn(&Agent) -> bool,
 ) -> Result<Done<Agent>> {
     let home = store.home()?;
     store.lifecycle(&home, task, |guard, patience| {
         let (log, agent) = need_log(guard, id)?;
         let now = FileStore::now().max(agent.updated_at);
-        match rules::end(&agent, status, end.clone(), now).filter(|_| only_if(&agent)) {
+        match rules::end(&agent, status, ending.clone(), now).filter(|_| only_if(&agent)) {
             None => Ok(Some(Done::unchanged(agent))),
             Some(next) => {
                 let findings = guard.findings_of(id, agent.findings_before)?;

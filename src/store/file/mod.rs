@@ -77,8 +77,8 @@ use super::{
 };
 use crate::model::rules::{Registration, Update};
 use crate::model::{
-    Agent, AgentId, End, Event, FilesChanged, Finding, NewFinding, NewTask, Report, Settings,
-    Status, TaskChange, TaskId, TaskState, Timestamp, Totals,
+    Agent, AgentId, End, Ending, Event, FilesChanged, Finding, NewFinding, NewTask, Report,
+    Settings, Status, TaskChange, TaskId, TaskState, Timestamp, Totals,
 };
 
 /// The journal is rotated when it has grown to this many bytes.
@@ -237,9 +237,9 @@ impl Store for FileStore {
         task: &TaskId,
         agent: &AgentId,
         status: Status,
-        end: &End,
+        ending: &Ending,
     ) -> Result<Done<Agent>> {
-        agents::end(self, task, agent, status, end, &|_| true)
+        agents::end(self, task, agent, status, ending, &|_| true)
     }
 
     fn reap(
@@ -249,7 +249,8 @@ impl Store for FileStore {
         end: &End,
         is_dead: &dyn Fn(&Agent) -> bool,
     ) -> Result<Done<Agent>> {
-        agents::end(self, task, agent, Status::Failed, end, is_dead)
+        let ending = Ending::from(end.clone());
+        agents::end(self, task, agent, Status::Failed, &ending, is_dead)
     }
 
     fn share(&self, task: &TaskId, agent: &AgentId, finding: &NewFinding) -> Result<Finding> {

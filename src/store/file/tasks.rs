@@ -9,8 +9,8 @@ use super::task::{FINDINGS, Folder, JOURNAL, LEASES, OUTPUT, TaskDir, TaskGuard}
 use super::{FileStore, agents, document, read};
 use crate::model::rules::{self, Closing};
 use crate::model::{
-    Agent, AgentId, Change, Counts, End, EndHow, Kind, NewTask, Rejection, SeveritySums, Status,
-    Task, TaskChange, TaskId, TaskState, TaskStatus, Totals,
+    Agent, AgentId, Change, Counts, End, EndHow, Ending, Kind, NewTask, Rejection, SeveritySums,
+    Status, Task, TaskChange, TaskId, TaskState, TaskStatus, Totals,
 };
 use crate::store::{AgentsWanted, Done, Error, Result, Store};
 
@@ -312,12 +312,12 @@ pub(crate) fn close(
 }
 
 fn terminate_all(store: &FileStore, home: &Home, task: &TaskId) -> Result<Vec<Agent>> {
-    let end = End {
+    let ending = Ending::from(End {
         how: EndHow::Terminated,
         code: None,
         signal: None,
         reason: Some("the task was closed".to_owned()),
-    };
+    });
     let mut terminated = Vec::new();
     let dir = FileStore::task_dir(home, task)?;
     for agent in dir.agents_in(Folder::Active)? {
@@ -325,7 +325,7 @@ fn terminate_all(store: &FileStore, home: &Home, task: &TaskId) -> Result<Vec<Ag
             // It is being registered, or was about to be by a call that was killed.
             continue;
         }
-        let done = agents::end(store, task, &agent, Status::Terminated, &end, &|_| true)?;
+        let done = agents::end(store, task, &agent, Status::Terminated, &ending, &|_| true)?;
         terminated.extend(Some(done.value).filter(|_| done.changed));
     }
     Ok(terminated)

@@ -60,7 +60,7 @@ pub fn apply(store: &FileStore, operation: &Operation) -> Outcome {
                 signal: None,
                 reason: None,
             };
-            done(store.end(&id(task), &id(agent), *status, &end))
+            done(store.end(&id(task), &id(agent), *status, &end.into()))
         }
         Operation::Share {
             task,

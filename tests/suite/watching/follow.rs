@@ -140,7 +140,9 @@ fn each_event_comes_once_in_order_across_rotations() {
             signal: None,
             reason: None,
         };
-        store.end(&task, &id, Status::Terminated, &end).unwrap();
+        store
+            .end(&task, &id, Status::Terminated, &end.into())
+            .unwrap();
     }
     let rotated = std::fs::read_dir(env.home()).unwrap().flatten();
     let rotated =
