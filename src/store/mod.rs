@@ -75,6 +75,9 @@ pub struct TaskView {
 /// All methods: [`Error::Rejected`] where a rule says no (an unknown id is `not_found`), [`Error::LockTimeout`],
 /// [`Error::Damaged`], [`Error::NewerSchema`], [`Error::Io`].
 pub trait Store {
+    /// What tells this registry from a copy of it. A process that was noted in one is nobody's in the other.
+    fn identity(&self) -> Result<String>;
+
     /// Opens a task. Opening it again with equal settings changes nothing and succeeds; any other use of a used id is
     /// a `duplicate`.
     fn open_task(&self, new: &NewTask) -> Result<Done<TaskState>>;

@@ -194,6 +194,10 @@ impl FileStore {
 }
 
 impl Store for FileStore {
+    fn identity(&self) -> Result<String> {
+        self.home()?.identity()
+    }
+
     fn open_task(&self, new: &NewTask) -> Result<Done<TaskState>> {
         tasks::open(self, new)
     }
