@@ -1,11 +1,12 @@
 //! `reap`: ends as failed the agents that are known to be dead.
 
-use agentreg::model::{Agent, End, EndHow, Liveness, TaskId};
-use agentreg::store::{AgentsWanted, Done, Error, Scope, Store};
+use agentreg::model::{Agent, TaskId};
+use agentreg::store::{AgentsWanted, Scope, Store};
 
-use super::Outcome;
-use super::alive::{alive, cause};
+use super::alive::alive;
 use super::context::Context;
+use super::death::{Findings, Judged, Orphaned, judge, names};
+use super::{Outcome, stop};
 use crate::cli::ReapArgs;
 use crate::output::json::{self, AgentObject, Keyed};
 use crate::output::{Answer, Failure, escape};
@@ -16,11 +17,26 @@ pub fn run(_: &ReapArgs, context: &Context) -> Outcome {
         Some(task) => vec![task],
         None => open_tasks(store)?,
     };
+    let mut found = Findings::default();
     let mut reaped = Vec::new();
+    let mut warnings = Vec::new();
     for task in &tasks {
-        reaped.extend(dead_of(store, task)?);
+        let (dead, orphaned) = dead_of(store, task, &mut found)?;
+        reaped.extend(dead);
+        for orphaned in orphaned {
+            let (swept, done) = orphaned.end(store, stop::GRACE)?;
+            let living = [swept.left, swept.above].concat();
+            match done {
+                Some(done) => reaped.extend(Some(done.value).filter(|_| done.changed)),
+                None => warnings.push(format!(
+                    "agent {} is not reaped: {} of it could not be ended from here",
+                    orphaned.agent.id,
+                    names(&living)
+                )),
+            }
+        }
     }
-    Ok(if context.json() {
+    let answer = if context.json() {
         let objects: Vec<_> = reaped
             .iter()
             .map(|agent| AgentObject::new(agent, alive(store, agent)))
@@ -34,7 +50,8 @@ pub fn run(_: &ReapArgs, context: &Context) -> Outcome {
             let reason = end.and_then(|end| end.reason.as_deref()).unwrap_or("");
             format!("{}: {}", agent.id, escape(reason))
         }))
-    })
+    };
+    Ok(answer.warn_of(warnings))
 }
 
 /// The open tasks.
@@ -43,27 +60,27 @@ pub fn open_tasks(store: &dyn Store) -> Result<Vec<TaskId>, Failure> {
     Ok(open.into_iter().map(|state| state.task.id).collect())
 }
 
-/// Reaps a task's dead; gives those that were.
-pub fn dead_of(store: &dyn Store, task: &TaskId) -> Result<Vec<Agent>, Failure> {
-    let mut reaped = Vec::new();
-    for agent in store.peek(task, AgentsWanted::ActiveAndLast(0))?.agents {
-        if alive(store, &agent) == Liveness::No {
-            let done = if_dead(store, &agent)?;
-            reaped.extend(Some(done.value).filter(|_| done.changed));
-        }
-    }
-    Ok(reaped)
+/// Who of a task's active agents is dead, and of whom only processes are left.
+pub fn among_active(
+    store: &dyn Store,
+    task: &TaskId,
+    found: &mut Findings,
+) -> Result<Judged, Failure> {
+    let active = store.peek(task, AgentsWanted::ActiveAndLast(0))?.agents;
+    Ok(judge(store, active, found))
 }
 
-/// Ends an agent as failed if it is dead when nobody can change it any more.
-pub fn if_dead(store: &dyn Store, agent: &Agent) -> Result<Done<Agent>, Error> {
-    let end = End {
-        how: EndHow::Reaped,
-        code: None,
-        signal: None,
-        reason: Some(cause(agent)),
-    };
-    store.reap(&agent.task, &agent.id, &end, &|agent| {
-        alive(store, agent) == Liveness::No
-    })
+/// Reaps a task's dead. Gives those that were, and those of whom processes are left.
+pub fn dead_of(
+    store: &dyn Store,
+    task: &TaskId,
+    found: &mut Findings,
+) -> Result<(Vec<Agent>, Vec<Orphaned>), Failure> {
+    let Judged { dead, orphaned } = among_active(store, task, found)?;
+    let mut reaped = Vec::new();
+    for dead in dead {
+        let done = dead.record(store)?;
+        reaped.extend(Some(done.value).filter(|_| done.changed));
+    }
+    Ok((reaped, orphaned))
 }

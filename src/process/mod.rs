@@ -10,26 +10,35 @@
 //! | `guardian` | who kills the command when its supervisor is killed |
 //! | `supervise`, `clock` | from a command's start to its end, and how long that may take |
 //! | `terminate` | ending what somebody else started |
+//! | `search` | an agent's processes when nobody is left who knows them |
+//! | `wake` | continuing a stopped supervisor |
+//! | `shell` | shells that are gone after one command |
 
 mod clock;
 mod group;
 mod guardian;
 mod identity;
+mod search;
+mod shell;
 mod signals;
 mod start;
 mod stops;
 mod supervise;
 mod terminal;
 mod terminate;
+mod wake;
 
 use std::ffi::{OsStr, OsString};
 
 pub use guardian::Guardian;
-pub use identity::{host_name, identify, is_this_boot, liveness};
+pub use identity::{Place, host_name, identify, is_this_boot, liveness, place};
+pub use search::{Carried, Carrier, Census, Swept, sweep};
+pub use shell::{OneCommand, one_command};
 pub use signals::{Signals, die_of};
 pub use start::Waiting;
 pub use supervise::{Ended, Supervisor};
 pub use terminate::Target;
+pub use wake::{wake, wake_noted};
 
 /// The file this process runs, also where another has taken its name.
 pub const THIS_PROGRAM: &str = "/proc/self/exe";

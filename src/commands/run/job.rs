@@ -133,7 +133,9 @@ impl Job<'_> {
             ("AGENTREG_AGENT", OsStr::new(self.agent.id.as_str())),
         ];
         let waiting = Waiting::prepare(self.words, &variables, stdout, stderr).map_err(failed)?;
-        self.lease.note(&running(&waiting).map_err(failed)?)?;
+        let home = self.store.identity()?;
+        self.lease
+            .note(&running(&waiting, &home).map_err(failed)?)?;
         let supervisor = Supervisor::watch(self.lease.as_fd(), guardian, waiting.pid, self.grace)
             .map_err(failed)?;
         self.is_wanted()?;
@@ -186,9 +188,10 @@ impl Job<'_> {
     }
 }
 
-fn running(waiting: &Waiting) -> io::Result<Running> {
+fn running(waiting: &Waiting, home: &str) -> io::Result<Running> {
     let pid = waiting.pid.as_raw_nonzero().get().unsigned_abs();
-    let process = process::identify(pid)?.ok_or_else(|| io::Error::other("it died at once"))?;
+    let process =
+        process::identify(pid, home)?.ok_or_else(|| io::Error::other("it died at once"))?;
     Ok(Running {
         command: Noted {
             pid,

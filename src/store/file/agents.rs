@@ -56,7 +56,7 @@ fn admit(
     store.lifecycle(&home, task, |guard, patience| {
         let settings = guard.settings()?;
         let existing = guard.agent(&new.id)?;
-        let parent = match &new.parent {
+        let parent = match new.parent.id() {
             Some(parent) => guard.agent(parent)?,
             None => None,
         };

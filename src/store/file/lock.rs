@@ -184,6 +184,11 @@ fn wait_in_kernel(lock: &mut RwLock<File>, mode: Mode) -> io::Result<()> {
     }
 }
 
+/// Who holds the flock on this file.
+pub(crate) fn holder_of(file: &File) -> Option<Holder> {
+    holder(rustix::fs::fstat(file).ok()?.st_ino)
+}
+
 /// Who holds the flock on this inode, as Linux lists it in `/proc/locks`.
 fn holder(inode: u64) -> Option<Holder> {
     let locks = std::fs::read_to_string("/proc/locks").ok()?;

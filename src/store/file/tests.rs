@@ -26,7 +26,7 @@ fn registration(id: &str) -> Registration {
     Registration {
         id: id.parse().unwrap(),
         agent_type: "coder".parse().unwrap(),
-        parent: None,
+        parent: Parent::None,
         unique: false,
         pid: None,
         process: None,
