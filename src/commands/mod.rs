@@ -5,6 +5,7 @@ pub mod complete;
 pub mod completions;
 mod config;
 mod context;
+mod death;
 mod doctor;
 mod events;
 mod export;

@@ -1,12 +1,13 @@
 //! `reap`: ends as failed the agents that are known to be dead.
 
-use agentreg::model::{Agent, End, EndHow, Liveness, TaskId};
-use agentreg::store::{AgentsWanted, Done, Error, Scope, Store};
+use agentreg::model::{Agent, TaskId};
+use agentreg::store::{AgentsWanted, Error, Scope, Store};
 
-use super::Outcome;
-use super::alive::{alive, cause};
+use super::alive::alive;
 use super::context::Context;
+use super::death::{Findings, Judged, Orphaned, judge, names};
 use super::skipped::Skipped;
+use super::{Outcome, stop};
 use crate::cli::ReapArgs;
 use crate::output::json::{self, AgentObject, Keyed};
 use crate::output::{Answer, Failure, escape};
@@ -14,10 +15,32 @@ use crate::output::{Answer, Failure, escape};
 pub fn run(_: &ReapArgs, context: &Context) -> Outcome {
     let store = context.store()?;
     let mut skipped = Skipped::default();
-    let reaped = match context.named_task(None)? {
-        Some(task) => dead_of(store, &task)?,
-        None => dead_of_all(store, &mut skipped)?,
+    let tasks = match context.named_task(None)? {
+        Some(task) => vec![task],
+        None => open_tasks(store, &mut skipped)?,
     };
+    let mut found = Findings::default();
+    let mut reaped = Vec::new();
+    let mut warnings = Vec::new();
+    for task in &tasks {
+        let seen = dead_of(store, task, &mut found);
+        let Some((dead, orphaned)) = skipped.unless_odd(seen)? else {
+            continue;
+        };
+        reaped.extend(dead);
+        for orphaned in orphaned {
+            let (swept, done) = orphaned.end(store, stop::GRACE)?;
+            let living = [swept.left, swept.above].concat();
+            match done {
+                Some(done) => reaped.extend(Some(done.value).filter(|_| done.changed)),
+                None => warnings.push(format!(
+                    "agent {} is not reaped: {} of it could not be ended from here",
+                    orphaned.agent.id,
+                    names(&living)
+                )),
+            }
+        }
+    }
     let answer = if context.json() {
         let objects: Vec<_> = reaped
             .iter()
@@ -33,7 +56,7 @@ pub fn run(_: &ReapArgs, context: &Context) -> Outcome {
             format!("{}: {}", agent.id, escape(reason))
         }))
     };
-    Ok(skipped.told_with(answer.of_change()))
+    Ok(skipped.told_with(answer.of_change().warn_of(warnings)))
 }
 
 /// The open tasks.
@@ -47,40 +70,27 @@ pub fn open_tasks(store: &dyn Store, skipped: &mut Skipped) -> Result<Vec<TaskId
         .collect())
 }
 
-/// Reaps the dead of all open tasks; gives those that were.
-pub fn dead_of_all(store: &dyn Store, skipped: &mut Skipped) -> Result<Vec<Agent>, Failure> {
-    let mut reaped = Vec::new();
-    for task in open_tasks(store, skipped)? {
-        reaped.extend(
-            skipped
-                .unless_odd(dead_of(store, &task))?
-                .unwrap_or_default(),
-        );
-    }
-    Ok(reaped)
+/// Who of a task's active agents is dead, and of whom only processes are left.
+pub fn among_active(
+    store: &dyn Store,
+    task: &TaskId,
+    found: &mut Findings,
+) -> Result<Judged, Error> {
+    let active = store.view(task, AgentsWanted::ActiveAndLast(0))?.agents;
+    Ok(judge(store, active, found))
 }
 
-/// Reaps a task's dead; gives those that were.
-pub fn dead_of(store: &dyn Store, task: &TaskId) -> Result<Vec<Agent>, Error> {
+/// Reaps a task's dead. Gives those that were, and those of whom processes are left.
+pub fn dead_of(
+    store: &dyn Store,
+    task: &TaskId,
+    found: &mut Findings,
+) -> Result<(Vec<Agent>, Vec<Orphaned>), Error> {
+    let Judged { dead, orphaned } = among_active(store, task, found)?;
     let mut reaped = Vec::new();
-    for agent in store.view(task, AgentsWanted::ActiveAndLast(0))?.agents {
-        if alive(store, &agent) == Liveness::No {
-            let done = if_dead(store, &agent)?;
-            reaped.extend(Some(done.value).filter(|_| done.changed));
-        }
+    for dead in dead {
+        let done = dead.record(store)?;
+        reaped.extend(Some(done.value).filter(|_| done.changed));
     }
-    Ok(reaped)
-}
-
-/// Ends an agent as failed if it is dead when nobody can change it any more.
-pub fn if_dead(store: &dyn Store, agent: &Agent) -> Result<Done<Agent>, Error> {
-    let end = End {
-        how: EndHow::Reaped,
-        code: None,
-        signal: None,
-        reason: Some(cause(agent)),
-    };
-    store.reap(&agent.task, &agent.id, &end, &|agent| {
-        alive(store, agent) == Liveness::No
-    })
+    Ok((reaped, orphaned))
 }

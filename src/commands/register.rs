@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use agentreg::model::rules::Registration;
+use agentreg::model::rules::{Parent, Registration};
 use agentreg::model::{AgentId, AgentType, Kind, MAX_LABELS, ProcessIdentity, TaskId};
-use agentreg::process;
+use agentreg::process::{self, OneCommand};
 use agentreg::store::{AgentsWanted, Error, Store};
 
 use super::alive::alive;
 use super::context::{self, Context, now, random};
 use super::slots::Slot;
 use super::{Outcome, text};
-use crate::cli::value::Parent;
+use crate::cli::value;
 use crate::cli::{AgentOptions, RegisterArgs};
 use crate::output::json::{self, AgentObject, Keyed};
 use crate::output::{Answer, Failure};
@@ -23,12 +23,15 @@ const MAX_CLASHES: u32 = 100;
 #[inline(never)]
 pub fn run(args: &RegisterArgs, context: &Context) -> Outcome {
     let task = context.task_to_change(None)?;
+    let store = context.store()?;
     let new = Registration {
         pid: args.pid,
-        process: args.pid.map(running_process).transpose()?,
-        ..registration(&args.agent_type, &args.options, &task)?
+        process: args
+            .pid
+            .map(|pid| running_process(pid, store))
+            .transpose()?,
+        ..registration(&args.agent_type, &args.options, &task, store)?
     };
-    let store = context.store()?;
     let once = |new: &Registration| store.register(&task, new);
     let slot = Slot {
         store,
@@ -48,9 +51,12 @@ pub fn run(args: &RegisterArgs, context: &Context) -> Outcome {
     } else {
         Answer::lines([&agent.id])
     };
+    let soon_gone = args.pid.and_then(process::one_command);
+    let soon_gone = soon_gone.map(|shell| soon_gone_in_words(args.pid.unwrap_or(0), &shell));
     Ok(answer
         .of_new("agent", &agent.id)
-        .warn(done.warning.as_ref()))
+        .warn(done.warning.as_ref())
+        .warn_of(soon_gone))
 }
 
 /// An agent of this type that has no process yet.
@@ -58,6 +64,7 @@ pub fn registration(
     agent_type: &AgentType,
     args: &AgentOptions,
     task: &TaskId,
+    store: &dyn Store,
 ) -> Result<Registration, Failure> {
     let labels: BTreeMap<_, _> = args.labels.iter().cloned().collect();
     if labels.len() > MAX_LABELS {
@@ -73,7 +80,7 @@ pub fn registration(
             None => AgentId::generate(agent_type, now(), random()?),
         },
         agent_type: agent_type.clone(),
-        parent: parent(args, task)?,
+        parent: parent(args, task, store)?,
         unique: args.unique,
         pid: None,
         process: None,
@@ -114,8 +121,8 @@ fn is_taken(store: &dyn Store, task: &TaskId, id: &AgentId, error: &Error) -> bo
             .is_ok()
 }
 
-fn running_process(pid: u32) -> Result<ProcessIdentity, Failure> {
-    process::identify(pid)
+fn running_process(pid: u32, store: &dyn Store) -> Result<ProcessIdentity, Failure> {
+    process::identify(pid, &store.identity()?)
         .map_err(|error| Failure::io(format_args!("look at process {pid}"), &error))?
         .ok_or_else(|| {
             Failure::usage(format!("--pid: there is no process {pid}"))
@@ -123,17 +130,48 @@ fn running_process(pid: u32) -> Result<ProcessIdentity, Failure> {
         })
 }
 
-/// Who registers it: as told, else who I am, if that is an agent of the same task.
-fn parent(args: &AgentOptions, task: &TaskId) -> Result<Option<AgentId>, Failure> {
-    if let Some(Parent(parent)) = &args.parent {
-        return Ok(parent.clone());
-    }
-    if let Some(me) = &args.agent {
-        return Ok(Some(me.clone()));
-    }
-    let Some(me) = context::agent_variable()? else {
-        return Ok(None);
+/// A shell that runs one command is not the agent: the next one that it is asked for comes from another shell.
+fn soon_gone_in_words(pid: u32, shell: &OneCommand) -> String {
+    let instead = match &shell.stays {
+        Some((stays, name)) => format!(
+            "the next process above it that stays is {stays} ({name}): give --pid {stays}, or --ttl"
+        ),
+        None => "give a process that stays, or --ttl".to_owned(),
     };
-    let mine = context::task_variable()?;
-    Ok(Some(me).filter(|_| mine.is_none_or(|mine| mine == task.as_str())))
+    format!(
+        "process {pid} (`{}`) runs one command and is gone after that; the agent counts as dead then; {instead}",
+        shell.called
+    )
+}
+
+/// Who registers it: as told, else who I am, if that is another agent of the same task. Whoever says with `--agent` who
+/// it is and is no agent anywhere is mistaken.
+fn parent(args: &AgentOptions, task: &TaskId, store: &dyn Store) -> Result<Parent, Failure> {
+    if let Some(value::Parent(told)) = &args.parent {
+        return Ok(told.clone().map_or(Parent::None, Parent::Told));
+    }
+    let me = match &args.agent {
+        Some(me) => Some(me.clone()),
+        None => context::agent_variable()?,
+    };
+    let Some(me) = me else {
+        return Ok(Parent::None);
+    };
+    let is_told = args.agent.is_some();
+    if !is_told && context::task_variable()?.is_some_and(|mine| mine != task.as_str()) {
+        return Ok(Parent::None);
+    }
+    if args.id.as_ref() == Some(&me) {
+        return Ok(Parent::Itself);
+    }
+    let is_nobody = || {
+        store
+            .task_of(&me)
+            .is_err_and(|error| error.kind() == Kind::NotFound)
+    };
+    Ok(if is_told && is_nobody() {
+        Parent::Told(me)
+    } else {
+        Parent::Caller(me)
+    })
 }

@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use agentreg::model::{Kind, Liveness, TaskId, TaskStatus, format_duration};
+use agentreg::model::{Kind, TaskId, TaskStatus, format_duration};
 use agentreg::store::{AgentsWanted, Pace, Store, Watched};
 
-use super::alive::alive;
 use super::context::random;
+use super::death::{Findings, Orphaned};
 use super::reap;
 use super::skipped::Skipped;
 use crate::cli::value::Wait;
@@ -39,9 +39,10 @@ impl Slot<'_> {
     ) -> Result<T, Failure> {
         let started = Instant::now();
         let mut watcher = None;
+        let mut found = Findings::default();
         loop {
             pause();
-            let refused = match self.attempt(&mut attempt) {
+            let refused = match self.attempt(&mut attempt, &mut found) {
                 Err(refused) if is_full(&refused) => refused,
                 done => return done,
             };
@@ -53,7 +54,7 @@ impl Slot<'_> {
                 let scope = [Watched::Machine, Watched::Leases(self.task)];
                 watcher = Some(self.store.watcher(&scope, Pace::Sparing)?);
                 // What happened before it watched is looked for at once.
-                if self.looks_free()? {
+                if self.looks_free(&mut found)? {
                     continue;
                 }
             }
@@ -72,24 +73,55 @@ impl Slot<'_> {
                     continue;
                 }
                 looked = Instant::now();
-                if self.looks_free()? {
+                if self.looks_free(&mut found)? {
                     break;
                 }
             }
         }
     }
 
-    /// One attempt, and another when the dead are out of the way.
-    fn attempt<T>(&self, attempt: &mut impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+    /// One attempt, and another when the dead are out of the way. A refusal names those who keep a slot by what is left
+    /// of them.
+    fn attempt<T>(
+        &self,
+        attempt: &mut impl FnMut() -> Result<T, Failure>,
+        found: &mut Findings,
+    ) -> Result<T, Failure> {
         let mut outcome = attempt();
-        if self.may_be_a_dead_ones(&outcome) && !reap::dead_of(self.store, self.task)?.is_empty() {
-            outcome = attempt();
+        let mut orphaned = Vec::new();
+        if self.may_be_a_dead_ones(&outcome) {
+            let (reaped, living) = reap::dead_of(self.store, self.task, found)?;
+            orphaned = living;
+            if !reaped.is_empty() {
+                outcome = attempt();
+            }
         }
         let is_full = matches!(&outcome, Err(refused) if is_full(refused));
-        if is_full && self.is_machine_full()? && self.reap_elsewhere()? {
-            outcome = attempt();
+        if is_full && self.is_machine_full()? {
+            let mut any = false;
+            // A task that cannot be read keeps nobody from a slot.
+            let mut skipped = Skipped::default();
+            for task in reap::open_tasks(self.store, &mut skipped)? {
+                let seen = reap::dead_of(self.store, &task, found);
+                let Some((reaped, living)) = skipped.unless_odd(seen)? else {
+                    continue;
+                };
+                any |= !reaped.is_empty();
+                if task != *self.task {
+                    orphaned.extend(living);
+                }
+            }
+            if any {
+                outcome = attempt();
+            }
         }
-        outcome
+        outcome.map_err(|refused| {
+            if orphaned.is_empty() || !self.may_be_a_dead_ones::<T>(&Err(refused.clone())) {
+                refused
+            } else {
+                naming(refused, &orphaned)
+            }
+        })
     }
 
     fn may_be_a_dead_ones<T>(&self, outcome: &Result<T, Failure>) -> bool {
@@ -99,14 +131,8 @@ impl Slot<'_> {
         })
     }
 
-    fn reap_elsewhere(&self) -> Result<bool, Failure> {
-        // A task that cannot be read keeps nobody from a slot.
-        let reaped = reap::dead_of_all(self.store, &mut Skipped::default())?;
-        Ok(!reaped.is_empty())
-    }
-
     /// Whether an attempt is worth a lock: a slot is free, or a dead agent's, or what refuses is no longer a slot.
-    fn looks_free(&self) -> Result<bool, Failure> {
+    fn looks_free(&self, found: &mut Findings) -> Result<bool, Failure> {
         let state = self.store.view(self.task, AgentsWanted::None)?.state;
         let limits = &state.task.limits;
         let is_used_up = limits
@@ -125,12 +151,10 @@ impl Slot<'_> {
             (false, true) => reap::open_tasks(self.store, &mut skipped)?,
         };
         for task in &tasks {
-            let seen = self.store.view(task, AgentsWanted::ActiveAndLast(0));
-            let active = skipped.unless_odd(seen)?.map(|view| view.agents);
-            if active
-                .iter()
-                .flatten()
-                .any(|agent| alive(self.store, agent) == Liveness::No)
+            let seen = reap::among_active(self.store, task, found);
+            if skipped
+                .unless_odd(seen)?
+                .is_some_and(|judged| !judged.dead.is_empty())
             {
                 return Ok(true);
             }
@@ -142,6 +166,28 @@ impl Slot<'_> {
         let max = self.store.settings()?.max_concurrent;
         let active = self.store.totals()?.agents.active;
         Ok(max.is_some_and(|max| active >= max))
+    }
+}
+
+/// The refusal, with those whose slot is taken by what is left of them.
+fn naming(refused: Failure, orphaned: &[Orphaned]) -> Failure {
+    let each: Vec<_> = orphaned
+        .iter()
+        .map(|one| {
+            format!(
+                "agent {} has lost its `run`, but {} of it lives on",
+                one.agent.id,
+                one.names()
+            )
+        })
+        .collect();
+    let hint = format!("{}: `agentreg reap` ends what is left", each.join("; "));
+    Failure {
+        hint: Some(match &refused.hint {
+            Some(other) => format!("{hint}; or {other}"),
+            None => hint,
+        }),
+        ..refused
     }
 }
 

@@ -1,8 +1,10 @@
 //! `terminate`: ends an agent, and what it is.
 
-use agentreg::model::{End, EndHow, Status};
+use agentreg::model::{End, EndHow, Ending, Status};
+use agentreg::store::AgentsWanted;
 
 use super::context::Context;
+use super::stop::millis;
 use super::{Outcome, stop, text};
 use crate::cli::TerminateArgs;
 use crate::output::{Answer, escape};
@@ -22,9 +24,23 @@ pub fn run(args: &TerminateArgs, context: &Context) -> Outcome {
             .map(|reason| text::message(reason, "a reason"))
             .transpose()?,
     };
-    let done = store.end(&task, &args.agent, Status::Terminated, &end.into())?;
-    // Also when it was terminated already: that call may have been killed before it signalled anybody.
-    let warnings = stop::all(store, std::slice::from_ref(&done.value), args.grace);
+    let agent = std::slice::from_ref(&args.agent);
+    let before = store.view(&task, AgentsWanted::These(agent))?.agents;
+    let (mut orphaned, before) = stop::orphaned(store, before, args.grace);
+    let ending = Ending {
+        warnings: orphaned.pop().map_or_else(Vec::new, |(_, ended)| ended),
+        grace_ms: Some(millis(args.grace)),
+        ..Ending::from(end)
+    };
+    let done = stop::past_the_stopped(store, &task, || {
+        store.end(&task, &args.agent, Status::Terminated, &ending)
+    })?;
+    // Also when it was terminated already: that call may have been killed, or have given up, before it was gone.
+    let stopped = stop::all(store, std::slice::from_ref(&done.value), args.grace)?;
+    let recorded = format!("agent {} is recorded as terminated", args.agent);
+    if let Some(failure) = stopped.failure(&recorded) {
+        return Err(failure);
+    }
     let agent = &done.value;
     let answer = if context.json() {
         Answer::text(super::agent_document(store, agent))
@@ -39,8 +55,6 @@ pub fn run(args: &TerminateArgs, context: &Context) -> Outcome {
             agent.status
         )])
     };
-    Ok(answer
-        .of_change()
-        .warn(done.warning.as_ref())
-        .warn_of(warnings))
+    let answer = answer.of_change().warn(done.warning.as_ref());
+    Ok(answer.warn_of(before.warnings).warn_of(stopped.warnings))
 }

@@ -14,7 +14,7 @@ pub struct Registration {
     /// What kind of worker it is.
     pub agent_type: AgentType,
     /// The agent that registers it, if one does.
-    pub parent: Option<AgentId>,
+    pub parent: Parent,
     /// Refuse while another agent of the type is active.
     pub unique: bool,
     /// The process to look at for its life.
@@ -31,6 +31,37 @@ pub struct Registration {
     pub command: Option<Vec<String>>,
     /// What it is asked to do.
     pub prompt: Option<String>,
+}
+
+/// The agent that registers another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parent {
+    /// There is none.
+    None,
+    /// This one, which has to be an agent of the task.
+    Told(AgentId),
+    /// Whoever calls, if it is an agent of the task: it may be one of an outer task.
+    Caller(AgentId),
+    /// The agent that is registered calls itself, which nobody's parent does: one that is registered keeps its parent.
+    Itself,
+}
+
+impl Parent {
+    /// The agent that is to be looked for.
+    pub fn id(&self) -> Option<&AgentId> {
+        match self {
+            Self::Told(id) | Self::Caller(id) => Some(id),
+            Self::None | Self::Itself => None,
+        }
+    }
+
+    /// The one that counts, where the agent that was looked for was found or not.
+    fn found(&self, found: Option<&Agent>) -> Option<&AgentId> {
+        match self {
+            Self::Caller(_) if found.is_none() => None,
+            named => named.id(),
+        }
+    }
 }
 
 /// What the store read under its locks for [`admit`].
@@ -75,7 +106,12 @@ pub enum Admission {
 pub fn admit(new: &Registration, at: &Situation<'_>) -> Result<Admission, Rejection> {
     if let Some(existing) = at.existing {
         let agent = registered(new, at, existing.depth, existing.registered_at);
+        let parent = match new.parent {
+            Parent::Itself => existing.parent.clone(),
+            _ => agent.parent.clone(),
+        };
         let same = Agent {
+            parent,
             findings_before: existing.findings_before,
             process: existing.process.clone(),
             foreign: existing.foreign.clone(),
@@ -95,7 +131,7 @@ pub fn admit(new: &Registration, at: &Situation<'_>) -> Result<Admission, Reject
     if at.status == TaskStatus::Closed {
         return Err(closed(&at.task.id));
     }
-    let depth = match (&new.parent, at.parent) {
+    let depth = match (new.parent.found(at.parent), at.parent) {
         (None, _) => 1,
         (Some(_), Some(parent)) => parent.depth + 1,
         (Some(id), None) => {
@@ -179,7 +215,7 @@ fn registered(new: &Registration, at: &Situation<'_>, depth: u32, when: Timestam
         id: new.id.clone(),
         task: at.task.id.clone(),
         agent_type: new.agent_type.clone(),
-        parent: new.parent.clone(),
+        parent: new.parent.found(at.parent).cloned(),
         depth,
         status: Status::Running,
         percent: 0,
@@ -255,9 +291,10 @@ pub fn update(agent: &Agent, said: &Update, now: Timestamp) -> Result<Updated, R
         return Err(Rejection::new(
             Kind::IllegalTransition,
             format!(
-                "agent {} has {} and cannot report any more",
+                "agent {} has {}{} and cannot report any more",
                 agent.id,
-                ended_word(agent.status)
+                ended_word(agent.status),
+                agent.end.as_ref().map_or_else(String::new, how)
             ),
         )
         .hint("a finding from it is still welcome; for more work register another agent"));
@@ -291,6 +328,28 @@ fn ended_word(status: Status) -> &'static str {
     match status {
         Status::Terminated => "been terminated",
         other => other.as_str(),
+    }
+}
+
+/// How and why a life ended, as a part of a sentence.
+fn how(end: &End) -> String {
+    let how = match (end.how, end.code, end.signal) {
+        (EndHow::Reported, _, _) => "as it reported itself".to_owned(),
+        (EndHow::Exit | EndHow::Signal, Some(code), _) => format!("its command exited with {code}"),
+        (EndHow::Exit | EndHow::Signal, _, Some(signal)) => {
+            format!("signal {signal} killed its command")
+        }
+        (EndHow::Exit | EndHow::Signal, None, None) => "its command ended".to_owned(),
+        (EndHow::Timeout, _, _) => "its time was over".to_owned(),
+        (EndHow::Idle, _, _) => "nothing was heard from it for too long".to_owned(),
+        (EndHow::Reaped, _, _) => "it was found dead".to_owned(),
+        (EndHow::Terminated, _, _) => "somebody ended it".to_owned(),
+        (EndHow::Evidence, _, _) => "its evidence was missing".to_owned(),
+        (EndHow::Hook, _, _) => "its harness said so".to_owned(),
+    };
+    match &end.reason {
+        Some(reason) => format!(" ({how}: {reason})"),
+        None => format!(" ({how})"),
     }
 }
 

@@ -14,6 +14,9 @@
 //! | `supervise` | from a command's start to its end, and how long that may take |
 //! | `program` | this program's own file |
 //! | `terminate` | ending what somebody else started |
+//! | `search` | an agent's processes when nobody is left who knows them |
+//! | `wake` | continuing a stopped supervisor |
+//! | `shell` | shells that are gone after one command |
 
 mod children;
 mod chore;
@@ -26,12 +29,15 @@ mod identity;
 mod kept;
 mod link;
 mod program;
+mod search;
+mod shell;
 mod signals;
 mod start;
 mod stops;
 mod supervise;
 mod terminal;
 mod terminate;
+mod wake;
 
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
@@ -39,12 +45,15 @@ use std::os::fd::OwnedFd;
 pub use chore::Chore;
 pub use dispositions::{changed_signals, ignore_signals_of_writes, take_over_signals};
 pub use guardian::Guardian;
-pub use identity::{host_name, identify, is_this_boot, liveness};
+pub use identity::{Place, host_name, identify, is_this_boot, liveness, place};
 pub use kept::{Found, Keeper, Kept, Log, Replace};
 pub use program::{path_of_this_program, this_program};
+pub use search::{Carried, Carrier, Census, Swept, sweep};
+pub use shell::{OneCommand, one_command};
 pub use signals::{Signals, die_of};
 pub use supervise::{Ended, Supervisor, Waiting, Wanted};
 pub use terminate::Target;
+pub use wake::{wake, wake_noted};
 
 /// The program that starts a supervisor of its own session, by this name.
 pub const SUPERVISOR: &str = "agentreg-supervisor";

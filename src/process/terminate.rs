@@ -1,12 +1,12 @@
 //! Ending a process that somebody else started: asked first, then killed, and never another one of its number.
 
+use std::fmt;
 use std::io;
-use std::time::Instant;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal};
 
 use super::group;
-use super::identity::{Presence, presence};
+use super::identity::{Presence, presence, signal};
 use crate::model::{ProcessIdentity, Running};
 
 /// What is to be ended.
@@ -15,27 +15,36 @@ pub struct Target {
     pid: Pid,
     process: ProcessIdentity,
     host: Option<String>,
+    /// The identity of the home that it stands in.
+    home: String,
     /// A whole process group, or one process.
     is_group: bool,
 }
 
 impl Target {
     /// The group of a command that `run` started.
-    pub fn group(running: &Running) -> Option<Self> {
+    pub fn group(running: &Running, home: &str) -> Option<Self> {
         Some(Self {
             pid: pid(running.command.pid)?,
             process: running.command.process.clone()?,
             host: Some(running.host.clone()),
+            home: home.to_owned(),
             is_group: true,
         })
     }
 
     /// One process.
-    pub fn process(number: u32, process: &ProcessIdentity, host: Option<&str>) -> Option<Self> {
+    pub fn process(
+        number: u32,
+        process: &ProcessIdentity,
+        host: Option<&str>,
+        home: &str,
+    ) -> Option<Self> {
         Some(Self {
             pid: pid(number)?,
             process: process.clone(),
             host: host.map(str::to_owned),
+            home: home.to_owned(),
             is_group: false,
         })
     }
@@ -45,7 +54,7 @@ impl Target {
         matches!(self.presence(), Ok(Presence::There))
     }
 
-    /// Asks it to end. False if it is gone already; whoever is in another pid namespace or on another host is refused.
+    /// Asks it to end. False if it is gone already; whoever is elsewhere is refused.
     ///
     /// # Errors
     /// That it cannot be reached from here, or what the system says.
@@ -56,28 +65,15 @@ impl Target {
                 Ok(!group::is_gone(self.pid))
             }
             Presence::There => {
-                let asked = kill_process(self.pid, Signal::TERM);
+                let asked = signal(self.pid, self.process.started, Signal::TERM);
                 // One that is stopped hears it too.
-                let _ = kill_process(self.pid, Signal::CONT);
-                asked.map(|()| true).or_else(gone)
+                let _ = signal(self.pid, self.process.started, Signal::CONT);
+                asked
             }
             Presence::Exited | Presence::Gone => Ok(false),
             Presence::Elsewhere => Err(io::Error::other(
-                "it runs on another host or in another pid namespace",
+                "it runs on another host, in another pid or time namespace, or is of the home that this one is a copy of",
             )),
-        }
-    }
-
-    /// Waits until what was asked to end is gone; false if it is still there at `deadline`.
-    pub fn wait_gone(&self, deadline: Instant) -> bool {
-        loop {
-            if self.is_gone() {
-                return true;
-            }
-            if Instant::now() >= deadline {
-                return false;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(5));
         }
     }
 
@@ -87,11 +83,12 @@ impl Target {
         if self.is_group {
             group::signal(self.pid, Signal::KILL);
         } else if matches!(self.presence(), Ok(Presence::There)) {
-            let _ = kill_process(self.pid, Signal::KILL);
+            let _ = signal(self.pid, self.process.started, Signal::KILL);
         }
     }
 
-    fn is_gone(&self) -> bool {
+    /// Whether it is gone, or has only to be asked for by its parent.
+    pub fn is_gone(&self) -> bool {
         if self.is_group {
             group::is_gone(self.pid)
         } else {
@@ -100,17 +97,26 @@ impl Target {
     }
 
     fn presence(&self) -> io::Result<Presence> {
-        presence(self.pid, self.host.as_deref(), &self.process)
+        presence(
+            self.pid,
+            self.host.as_deref(),
+            &self.process,
+            Some(&self.home),
+        )
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = if self.is_group {
+            "process group"
+        } else {
+            "process"
+        };
+        write!(f, "{what} {}", self.pid.as_raw_nonzero())
     }
 }
 
 fn pid(number: u32) -> Option<Pid> {
     i32::try_from(number).ok().and_then(Pid::from_raw)
-}
-
-fn gone(errno: rustix::io::Errno) -> io::Result<bool> {
-    match errno {
-        rustix::io::Errno::SRCH => Ok(false),
-        errno => Err(errno.into()),
-    }
 }

@@ -19,11 +19,12 @@ pub use query::{
 pub use watch::{NewReports, Pace, Watched, Watcher};
 
 use std::fs::File;
+use std::path::Path;
 
 use crate::model::rules::{Registration, Update};
 use crate::model::{
-    Agent, AgentId, End, Ending, Event, FilesChanged, Finding, NewFinding, NewTask, Report,
-    Settings, Status, TaskChange, TaskId, TaskState, Totals,
+    Agent, AgentId, Ending, Event, FilesChanged, Finding, NewFinding, NewTask, Report, Settings,
+    Status, TaskChange, TaskId, TaskState, Totals,
 };
 
 /// What a store's operation gives.
@@ -93,6 +94,15 @@ pub type Fill<'a> = &'a mut dyn FnMut(&mut File) -> std::io::Result<()>;
 /// All methods: [`Error::Rejected`] where a rule says no (an unknown id is `not_found`), [`Error::LockTimeout`],
 /// [`Error::Damaged`], [`Error::NewerSchema`], [`Error::Io`].
 pub trait Store {
+    /// What tells this registry from a copy of it. A process that was noted in one is nobody's in the other.
+    fn identity(&self) -> Result<String>;
+
+    /// What `AGENTREG_HOME` names it by.
+    fn place(&self) -> &Path;
+
+    /// Who holds the task's lock, or the lease of an agent of it, as far as the system tells.
+    fn holder(&self, task: &TaskId, lease_of: Option<&AgentId>) -> Result<Option<Holder>>;
+
     /// Opens a task. Opening it again with equal settings changes nothing and succeeds; any other use of a used id is
     /// a `duplicate`.
     fn open_task(&self, new: &NewTask) -> Result<Done<TaskState>>;
@@ -100,8 +110,12 @@ pub trait Store {
     /// Changes a task's settings.
     fn set_task(&self, task: &TaskId, change: &TaskChange) -> Result<TaskState>;
 
-    /// Closes a task; with `force` terminates its active agents first, one commit each, and gives them.
-    fn close_task(&self, task: &TaskId, force: bool) -> Result<Done<(TaskState, Vec<Agent>)>>;
+    /// Closes a task; with an end for them terminates its active agents first, one commit each, and gives them.
+    fn close_task(
+        &self,
+        task: &TaskId,
+        force: Option<&Ending>,
+    ) -> Result<Done<(TaskState, Vec<Agent>)>>;
 
     /// Registers an agent if [`crate::model::rules::admit`] lets it.
     fn register(&self, task: &TaskId, new: &Registration) -> Result<Done<Agent>>;
@@ -143,7 +157,7 @@ pub trait Store {
         &self,
         task: &TaskId,
         agent: &AgentId,
-        end: &End,
+        end: &Ending,
         is_dead: &dyn Fn(&Agent) -> bool,
     ) -> Result<Done<Agent>>;
 

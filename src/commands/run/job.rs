@@ -157,7 +157,8 @@ impl Job<'_> {
             None => [input, stdout.as_fd(), stderr.as_fd()],
         });
         let waiting = waiting.map_err(failed)?;
-        self.lease.note(&running(&waiting))?;
+        let home = self.store.identity()?;
+        self.lease.note(&running(&waiting, &home))?;
         let wanted = WantedAgent::watch(self.store, &self.agent, self.grace);
         // Whoever terminated the agent before its command stood in the lease was not heard of.
         wanted.check()?;
@@ -199,23 +200,23 @@ impl Job<'_> {
 }
 
 /// What a lease tells of a command that waits.
-fn running(waiting: &Waiting) -> Running {
+fn running(waiting: &Waiting, home: &str) -> Running {
     Running {
-        command: noted(waiting.pid),
+        command: noted(waiting.pid, home),
         host: process::host_name(),
         watches: true,
-        supervisor: Some(noted(getpid())),
-        guardian: Some(noted(waiting.guardian())),
+        supervisor: Some(noted(getpid(), home)),
+        guardian: Some(noted(waiting.guardian(), home)),
         init: getpid() == Pid::INIT,
         cleared: false,
     }
 }
 
 /// A lease is a lock: that it tells who is who is of use, and not to be had everywhere.
-fn noted(process: Pid) -> Noted {
+fn noted(process: Pid, home: &str) -> Noted {
     let pid = process.as_raw_pid().unsigned_abs();
     Noted {
         pid,
-        process: process::identify(pid).ok().flatten(),
+        process: process::identify(pid, home).ok().flatten(),
     }
 }

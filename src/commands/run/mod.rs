@@ -87,15 +87,15 @@ fn registered(
     pause: &mut dyn FnMut(),
 ) -> Result<(Agent, Lease), Failure> {
     let task = context.task_to_change(None)?;
+    let store = context.store()?;
     let agent_type = match &args.agent_type {
         Some(agent_type) => agent_type.clone(),
         None => type_of(&args.command)?,
     };
     let new = Registration {
         command: Some(kept(&args.command, args.hide_args)),
-        ..registration(&agent_type, &args.options, &task)?
+        ..registration(&agent_type, &args.options, &task, store)?
     };
-    let store = context.store()?;
     let slot = Slot {
         store,
         task: &task,

@@ -2,14 +2,13 @@
 
 use std::collections::HashSet;
 
-use agentreg::model::{Agent, AgentId, Counts, Liveness, Status, TaskId, TaskStatus};
+use agentreg::model::{Agent, AgentId, Counts, Status, TaskId, TaskStatus};
 use agentreg::store::{AgentsWanted, Store};
 
 use super::goal::Tally;
 use super::passing::Passing;
 use crate::cli::words::Until;
-use crate::commands::alive::alive;
-use crate::commands::reap;
+use crate::commands::death::{Findings, judge};
 use crate::output::Failure;
 
 /// The agents of one task that are waited for.
@@ -27,6 +26,8 @@ pub struct Party {
     is_stale: bool,
     /// Who is dead and could not be recorded so: they count as ended.
     lost: HashSet<AgentId>,
+    /// What is left of those whose `run` was killed.
+    found: Findings,
 }
 
 impl Party {
@@ -51,6 +52,7 @@ impl Party {
             agents: Vec::new(),
             is_stale: true,
             lost: HashSet::new(),
+            found: Findings::default(),
         })
     }
 
@@ -117,21 +119,20 @@ impl Party {
         let mut any = store.finish(&self.task).unwrap_or(false);
         self.is_stale |= any;
         self.read_again(store)?;
-        let seems_dead =
-            |agent: &&Agent| agent.status.is_active() && alive(store, agent) == Liveness::No;
-        let dead: Vec<AgentId> = self
+        let active = self
             .agents
             .iter()
-            .filter(|agent| !self.lost.contains(&agent.id) && seems_dead(agent))
-            .map(|agent| agent.id.clone())
-            .collect();
-        for id in dead {
+            .filter(|agent| !self.lost.contains(&agent.id));
+        let judged = judge(store, active.cloned(), &mut self.found);
+        let seems_dead: Vec<AgentId> = judged.dead.into_iter().map(|dead| dead.agent.id).collect();
+        for id in seems_dead {
             // It may have ended, or said something, since it was read.
             let one = std::slice::from_ref(&id);
             for agent in store.applied(&self.task, AgentsWanted::These(one))?.agents {
-                if seems_dead(&&agent) {
+                let now = judge(store, [agent.clone()], &mut self.found);
+                if let Some(dead) = now.dead.first() {
                     any = true;
-                    if let Err(error) = reap::if_dead(store, &agent) {
+                    if let Err(error) = dead.record(store) {
                         tell(error.into());
                         self.lost.insert(agent.id);
                     }

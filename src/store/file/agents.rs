@@ -72,7 +72,7 @@ fn admit(
             Kind::NotFound => same_file(task, new),
             _ => error,
         })?;
-        let parent = match &new.parent {
+        let parent = match new.parent.id() {
             Some(parent) => guard.agent(parent)?,
             None => None,
         };

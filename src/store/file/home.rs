@@ -117,6 +117,12 @@ impl Home {
         document::write(&self.dir, REGISTRY, &Settings::default())
     }
 
+    /// Which home this is, also for those who may only read it.
+    pub(crate) fn identity(&self) -> Result<String> {
+        let file = self.dir.need_file(LOCK, Access::Read)?;
+        record::identity(&file, &self.dir.at(LOCK))
+    }
+
     /// Takes the global lock alone. With a task's lock it is taken through [`super::task::TaskGuard`].
     pub(crate) fn lock(&self, patience: &Patience) -> Result<HomeLock> {
         let file = self.dir.need_file(LOCK, Access::Rewrite)?;

@@ -76,13 +76,13 @@ use self::lock::Patience;
 use self::moment::Unapplied;
 use self::task::{TaskDir, TaskGuard};
 use super::{
-    AgentsWanted, Check, Done, EventQuery, Fill, FindingQuery, Import, Lease, LeaseState,
+    AgentsWanted, Check, Done, EventQuery, Fill, FindingQuery, Holder, Import, Lease, LeaseState,
     NewReports, Overview, Pace, ReportQuery, Result, Scope, Store, TaskView, Watched, Watcher,
 };
 use crate::model::rules::{Registration, Update};
 use crate::model::{
-    Agent, AgentId, End, Ending, Event, FilesChanged, Finding, NewFinding, NewTask, Report,
-    Settings, Status, TaskChange, TaskId, TaskState, Timestamp, Totals,
+    Agent, AgentId, Ending, Event, FilesChanged, Finding, NewFinding, NewTask, Report, Settings,
+    Status, TaskChange, TaskId, TaskState, Timestamp, Totals,
 };
 
 /// The journal is rotated when it has grown to this many bytes.
@@ -197,6 +197,24 @@ impl FileStore {
 }
 
 impl Store for FileStore {
+    fn identity(&self) -> Result<String> {
+        self.home()?.identity()
+    }
+
+    fn place(&self) -> &Path {
+        &self.options.home
+    }
+
+    fn holder(&self, task: &TaskId, lease_of: Option<&AgentId>) -> Result<Option<Holder>> {
+        let task = Self::task_dir(&self.home()?, task)?;
+        let name = match lease_of {
+            Some(agent) => format!("{}/{agent}", task::LEASES),
+            None => home::LOCK.to_owned(),
+        };
+        let file = task.dir.file(&name, Access::Read)?;
+        Ok(file.and_then(|file| lock::holder_of(&file)))
+    }
+
     fn open_task(&self, new: &NewTask) -> Result<Done<TaskState>> {
         tasks::open(self, new)
     }
@@ -205,7 +223,11 @@ impl Store for FileStore {
         tasks::set(self, task, change)
     }
 
-    fn close_task(&self, task: &TaskId, force: bool) -> Result<Done<(TaskState, Vec<Agent>)>> {
+    fn close_task(
+        &self,
+        task: &TaskId,
+        force: Option<&Ending>,
+    ) -> Result<Done<(TaskState, Vec<Agent>)>> {
         tasks::close(self, task, force)
     }
 
@@ -253,11 +275,10 @@ impl Store for FileStore {
         &self,
         task: &TaskId,
         agent: &AgentId,
-        end: &End,
+        ending: &Ending,
         is_dead: &dyn Fn(&Agent) -> bool,
     ) -> Result<Done<Agent>> {
-        let ending = Ending::from(end.clone());
-        agents::end(self, task, agent, Status::Failed, &ending, is_dead)
+        agents::end(self, task, agent, Status::Failed, ending, is_dead)
     }
 
     fn share(&self, task: &TaskId, agent: &AgentId, finding: &NewFinding) -> Result<Finding> {

@@ -9,8 +9,8 @@ use super::task::{FINDINGS, Folder, JOURNAL, LEASES, OUTPUT, TaskDir, TaskGuard}
 use super::{FileStore, agents, commit, document, read};
 use crate::model::rules::{self, Closing};
 use crate::model::{
-    Agent, AgentId, Change, Counts, End, EndHow, Ending, Kind, NewTask, Rejection, SeveritySums,
-    Status, Task, TaskChange, TaskId, TaskState, TaskStatus, Totals,
+    Agent, AgentId, Change, Counts, Ending, Kind, NewTask, Rejection, SeveritySums, Status, Task,
+    TaskChange, TaskId, TaskState, TaskStatus, Totals,
 };
 use crate::store::{AgentsWanted, Done, Error, Result, Store};
 
@@ -259,7 +259,7 @@ pub(crate) fn set(store: &FileStore, task: &TaskId, change: &TaskChange) -> Resu
 pub(crate) fn close(
     store: &FileStore,
     task: &TaskId,
-    force: bool,
+    force: Option<&Ending>,
 ) -> Result<Done<(TaskState, Vec<Agent>)>> {
     let home = store.home()?;
     let mut terminated = Vec::new();
@@ -270,7 +270,7 @@ pub(crate) fn close(
             let mark = guard.mark()?;
             // Read before the commit: nothing that fails later may deny the change.
             let mut state = read::state(&home, guard)?;
-            match rules::close(task, mark.status, mark.counts, force)? {
+            match rules::close(task, mark.status, mark.counts, force.is_some())? {
                 Closing::Already => {
                     // The place is an index: the first close may not have been able to keep it.
                     let _ = move_to_closed(&home, task);
@@ -310,7 +310,10 @@ pub(crate) fn close(
         if let Some(done) = closed {
             return Ok(done.map(|state| (state, terminated)));
         }
-        let ended = terminate_all(store, &home, task)?;
+        let ended = match force {
+            Some(ending) => terminate_all(store, &home, task, ending)?,
+            None => Vec::new(),
+        };
         // Somebody else may end them first, but not for ever.
         in_vain = if ended.is_empty() { in_vain + 1 } else { 0 };
         if in_vain > 10 {
@@ -323,13 +326,12 @@ pub(crate) fn close(
     }
 }
 
-fn terminate_all(store: &FileStore, home: &Home, task: &TaskId) -> Result<Vec<Agent>> {
-    let ending = Ending::from(End {
-        how: EndHow::Terminated,
-        code: None,
-        signal: None,
-        reason: Some("the task was closed".to_owned()),
-    });
+fn terminate_all(
+    store: &FileStore,
+    home: &Home,
+    task: &TaskId,
+    ending: &Ending,
+) -> Result<Vec<Agent>> {
     let mut terminated = Vec::new();
     let dir = FileStore::task_dir(home, task)?;
     for agent in dir.agents_in(Folder::Active)? {
@@ -337,7 +339,7 @@ fn terminate_all(store: &FileStore, home: &Home, task: &TaskId) -> Result<Vec<Ag
             // It is being registered, or was about to be by a call that was killed.
             continue;
         }
-        let done = agents::end(store, task, &agent, Status::Terminated, &ending, &|_| true)?;
+        let done = agents::end(store, task, &agent, Status::Terminated, ending, &|_| true)?;
         terminated.extend(Some(done.value).filter(|_| done.changed));
     }
     Ok(terminated)

@@ -26,7 +26,7 @@ fn registration(id: &str) -> Registration {
     Registration {
         id: id.parse().unwrap(),
         agent_type: "coder".parse().unwrap(),
-        parent: None,
+        parent: crate::model::rules::Parent::None,
         unique: false,
         pid: None,
         process: None,
@@ -86,7 +86,7 @@ fn one_life_is_counted_in_both_registries() {
         store.reports(&task, &ReportQuery::default()).unwrap().len(),
         3
     );
-    store.close_task(&task, false).unwrap();
+    store.close_task(&task, None).unwrap();
     let Overview { totals, tasks, .. } = store.overview(Scope::All).unwrap();
     assert_eq!(
         (totals.tasks_open, totals.tasks_closed, tasks.len()),

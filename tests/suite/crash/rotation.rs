@@ -53,7 +53,7 @@ fn registration(id: &AgentId) -> Registration {
     Registration {
         id: id.clone(),
         agent_type: "coder".parse().unwrap(),
-        parent: None,
+        parent: agentreg::model::rules::Parent::None,
         unique: false,
         pid: None,
         process: None,

@@ -1,6 +1,6 @@
 //! The same calls made to the file store.
 
-use agentreg::model::rules::{Registration, Update};
+use agentreg::model::rules::{Parent, Registration, Update};
 use agentreg::model::{
     End, EndHow, Limits, NewFinding, NewTask, Priority, Requirement, TaskChange,
 };
@@ -44,7 +44,16 @@ pub fn apply(store: &FileStore, operation: &Operation) -> Outcome {
         Operation::SetMachine { max_concurrent } => {
             plain(store.set_settings(&|settings| settings.max_concurrent = *max_concurrent))
         }
-        Operation::Close { task, force } => done(store.close_task(&id(task), *force)),
+        Operation::Close { task, force } => {
+            let end = End {
+                how: EndHow::Terminated,
+                code: None,
+                signal: None,
+                reason: None,
+            };
+            let force = force.then(|| end.into());
+            done(store.close_task(&id(task), force.as_ref()))
+        }
         Operation::Register(new) => done(store.register(&id(new.task), &registration(new))),
         Operation::Update(said) => {
             done(store.update(&id(said.task), &id(said.agent), &update(said), None))
@@ -113,7 +122,9 @@ fn registration(new: &Registered) -> Registration {
     Registration {
         id: id(new.agent),
         agent_type: id(new.kind),
-        parent: new.parent.map(id),
+        parent: new
+            .parent
+            .map_or(Parent::None, |parent| Parent::Told(id(parent))),
         unique: new.unique,
         pid: None,
         process: None,

@@ -157,7 +157,7 @@ fn registration(id: &AgentId) -> Registration {
     Registration {
         id: id.clone(),
         agent_type: "w".parse().unwrap(),
-        parent: None,
+        parent: agentreg::model::rules::Parent::None,
         unique: false,
         pid: None,
         process: None,
