@@ -23,7 +23,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal as Number};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Signal, WaitIdOptions, getpid, setpgid};
+use rustix::process::{Pid, Signal, WaitIdOptions, WaitIdStatus, getpid, setpgid};
 
 use super::descendants::{self, Depth};
 use super::ending::{Ending, Tree};
@@ -199,10 +199,7 @@ impl Guarding {
             is_heard: false,
         };
         let mut listens = false;
-        loop {
-            let Ok((spoken, signalled)) = self.sleep() else {
-                break;
-            };
+        while let Ok((spoken, signalled)) = self.sleep() {
             if signalled {
                 for signal in self.typed().filter(|_| listens) {
                     link::say(&self.socket, Word::Typed(signal));
@@ -310,8 +307,8 @@ impl Family {
                 if !self.is_told {
                     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
                     let status = children::ask(child, options).ok().flatten();
-                    let signal = status.as_ref().and_then(|it| it.terminating_signal());
-                    let code = status.as_ref().and_then(|it| it.exit_status());
+                    let signal = status.as_ref().and_then(WaitIdStatus::terminating_signal);
+                    let code = status.as_ref().and_then(WaitIdStatus::exit_status);
                     tell(match signal {
                         Some(signal) => Word::Killed(signal),
                         None => Word::Exited(code.unwrap_or_default()),

@@ -184,11 +184,9 @@ pub(super) fn say(socket: &UnixStream, word: Word) {
 pub(super) fn hear(mut socket: &UnixStream) -> Option<Word> {
     let mut bytes = [0; LENGTH];
     socket.read_exact(&mut bytes).ok()?;
-    let [a, b, c, d, e, f, g, h] = bytes;
-    Word::of(
-        i32::from_ne_bytes([a, b, c, d]),
-        i32::from_ne_bytes([e, f, g, h]),
-    )
+    let number = |bytes: &[u8]| bytes.try_into().map(i32::from_ne_bytes).ok();
+    let (kind, of) = bytes.split_at(LENGTH / 2);
+    Word::of(number(kind)?, number(of)?)
 }
 
 #[cfg(test)]

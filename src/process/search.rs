@@ -191,8 +191,8 @@ fn is_anothers(carrier: Carrier, agent: &Carried, carriers: &[Carrier]) -> bool 
         let Ok(Some(stat)) = identity::stat(pid) else {
             return false;
         };
-        let carries = carriers.iter().any(|carrier| carrier.pid == pid);
-        (stat.started > agent.since || carries) && holds_anothers_lease(pid, agent)
+        let is_one = carriers.iter().any(|one| one.pid == pid);
+        (stat.started > agent.since || is_one) && holds_anothers_lease(pid, agent)
     })
 }
 

@@ -16,6 +16,10 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Whether the command runs, and who has the terminal.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own that was seen"
+)]
 pub struct Stops {
     command: Pid,
     terminal: Option<Terminal>,

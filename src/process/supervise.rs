@@ -181,7 +181,7 @@ impl Supervisor {
         let mut ended = Ended::default();
         let mut next_look = Instant::now();
         let (cause, grace) = loop {
-            self.attend(signals)?;
+            self.attend(signals);
             if self.exit.is_some() {
                 break (Cause::Left, self.grace);
             }
@@ -292,7 +292,7 @@ impl Supervisor {
                 return Ok(left);
             }
             self.sleep(signals, chore, None, [Some(SETTLE_LOOK), None, None])?;
-            self.attend(signals)?;
+            self.attend(signals);
         }
     }
 
@@ -321,7 +321,7 @@ impl Supervisor {
                 None,
                 [Some(ending.left()), looks_for_exit, None],
             )?;
-            let is_enough = self.attend(signals)?;
+            let is_enough = self.attend(signals);
             if is_enough && had_ended {
                 ending.hurry();
             }
@@ -331,7 +331,7 @@ impl Supervisor {
     }
 
     /// Hears signals, the guardian and of children. Whether somebody wants this to be over.
-    fn attend(&mut self, signals: &mut Signals) -> io::Result<bool> {
+    fn attend(&mut self, signals: &mut Signals) -> bool {
         let mut is_enough = false;
         for signal in signals.take() {
             is_enough |= matches!(
@@ -348,7 +348,7 @@ impl Supervisor {
         self.wake_a_slow_guardian();
         self.stops.look();
         self.listen();
-        Ok(is_enough)
+        is_enough
     }
 
     fn hear(&mut self, signal: Signal) {
@@ -484,13 +484,13 @@ impl Supervisor {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
         }
-        let has_changed = has_changes && fds.last().is_some_and(|fd| !fd.revents().is_empty());
+        let is_told = has_changes && fds.last().is_some_and(|fd| !fd.revents().is_empty());
         let is_due = has_chore && fds.get(1).is_some_and(|fd| !fd.revents().is_empty());
         drop(fds);
         if let Some(chore) = chore.as_mut().filter(|_| is_due) {
             chore.go_on();
         }
-        Ok(has_changed)
+        Ok(is_told)
     }
 }
 
