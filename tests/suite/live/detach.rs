@@ -71,7 +71,8 @@ fn it_outlives_the_session_it_was_started_in() {
     assert_ne!(stat(command, 3), own, "its session");
     assert_eq!(stat(command, 4).as_deref(), Some("0"), "its terminal");
     // SIGKILL of the supervisor ends it as it ends any `run`.
-    let supervisor: i32 = stat(command, 1).unwrap().parse().unwrap();
+    let parent = |pid: i32| -> i32 { stat(pid, 1).unwrap().parse().unwrap() };
+    let supervisor = parent(parent(command));
     kill(supervisor, Signal::KILL);
     until("the end of the group", || super::group(command).is_empty());
     until("a free lease", || world.lease_is_free("a"));

@@ -39,7 +39,7 @@ fn a_full_disk_at_the_end_is_put_up_with_and_then_told() {
     fill();
     fs::write(&fifo, "go\n").unwrap();
     until("its command to end", || {
-        stat(run.command, 0).as_deref() == Some("Z")
+        stat(run.command, 0).is_none_or(|state| state == "Z")
     });
     assert_eq!(world.alive("a"), "yes");
     fs::remove_file(&filler).unwrap();
@@ -53,7 +53,7 @@ fn a_full_disk_at_the_end_is_put_up_with_and_then_told() {
     fill();
     fs::write(&fifo, "go\n").unwrap();
     until("its command to end", || {
-        stat(run.command, 0).as_deref() == Some("Z")
+        stat(run.command, 0).is_none_or(|state| state == "Z")
     });
     // One that comes before its command's end is seen goes to the command.
     until("its exit", || {

@@ -53,30 +53,17 @@ fn the_group_is_gone_within_a_second_and_the_lease_not_free_before() {
 }
 
 #[test]
-fn run_goes_on_without_its_guardian_and_gets_another() {
+fn a_command_whose_guardian_is_killed_dies_with_it_and_run_records_that() {
     let world = World::new();
-    let fifo = world.fifo("go");
-    let run = world.started("a", &[], STUBBORN);
-    let first = guardian_of(run.pid(), run.command);
-    kill(first, Signal::KILL);
-    until("another guardian", || {
-        children(run.pid())
-            .iter()
-            .any(|pid| *pid != first && *pid != run.command)
-    });
-    until("its session", || {
-        let guardian = guardian_of(run.pid(), run.command);
-        super::stat(guardian, 3) == Some(guardian.to_string())
-    });
-    kill(run.pid(), Signal::KILL);
-    let took = until("the end of the group", || group(run.command).is_empty());
-    assert!(took < Duration::from_secs(1));
-    // A command whose guardian was killed ends as any other.
-    let script = format!("read x < {}; exit 3", fifo.display());
-    let mut run = world.started("b", &[], &script);
+    let mut run = world.started("a", &["--grace", "100ms"], STUBBORN);
     kill(guardian_of(run.pid(), run.command), Signal::KILL);
-    std::fs::write(fifo, "go\n").unwrap();
-    assert_eq!(run.wait().code(), Some(3));
+    let took = until("the end of the group", || group(run.command).is_empty());
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(!run.wait().success());
+    let (status, end) = world.end("a");
+    assert_eq!((status.as_str(), &end["how"]), ("failed", &"signal".into()));
+    assert!(world.lease_is_free("a"));
+    assert_eq!(world.alive("a"), "no");
 }
 
 #[test]
@@ -92,22 +79,34 @@ fn where_both_are_killed_the_command_dies_too() {
 }
 
 #[test]
-fn the_terminals_signals_and_a_group_kill_spare_the_guardian() {
+fn the_guardian_has_a_group_of_its_own_in_the_session_of_its_caller() {
     let world = World::new();
     let run = world.started("a", &[], "exec sleep 1000");
     let guardian = guardian_of(run.pid(), run.command);
-    assert_eq!(
-        super::stat(guardian, 3),
-        Some(guardian.to_string()),
-        "a session of its own"
-    );
+    assert_eq!(super::stat(guardian, 2), Some(guardian.to_string()));
+    assert_eq!(super::stat(guardian, 3), super::stat(run.pid(), 3));
     assert_ne!(super::stat(run.command, 2), super::stat(run.pid(), 2));
+    assert_eq!(super::stat(run.command, 1), Some(guardian.to_string()));
 }
 
 #[test]
-fn what_a_command_leaves_behind_when_it_ends_is_not_killed() {
+fn what_a_command_leaves_behind_in_any_session_is_ended_and_told() {
     let world = World::new();
-    let mut run = world.started("a", &[], "sleep 1000 >/dev/null 2>&1 & exit 0");
+    let script = "setsid sleep 1000 >/dev/null 2>&1 & sleep 1000 >/dev/null 2>&1 & exit 0";
+    let mut run = world.started("a", &[], script);
+    assert_eq!(run.wait().code(), Some(0));
+    assert_eq!(super::of_home(&world.env), [0; 0]);
+    let (status, end) = world.end("a");
+    assert_eq!(status, "completed");
+    let warnings = end["warnings"].to_string();
+    assert!(warnings.contains("left 2 processes"), "{warnings}");
+}
+
+#[test]
+fn what_a_command_leaves_behind_lives_on_where_it_is_wanted() {
+    let world = World::new();
+    let script = "sleep 1000 >/dev/null 2>&1 & exit 0";
+    let mut run = world.started("a", &["--leave-background"], script);
     assert_eq!(run.wait().code(), Some(0));
     until("a free lease", || world.lease_is_free("a"));
     let left = group(run.command);
