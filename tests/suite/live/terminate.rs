@@ -1,11 +1,8 @@
 //! `terminate` and `task close --force` end processes too.
 
 use std::fs;
-use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
-
-use serde_json::Value;
 
 use super::{World, code_and_signal, group};
 
@@ -90,18 +87,6 @@ fn killed_at_signal(world: &World, nth: usize, args: &[&str]) {
 }
 
 #[test]
-fn a_call_that_was_killed_before_it_signalled_can_be_made_again() {
-    let world = World::new();
-    let mut run = world.started("a", &[], "exec sleep 1000");
-    killed_at_signal(&world, 1, &["terminate", "a", "--task", "T"]);
-    assert_eq!(world.end("a").0, "terminated");
-    assert!(!group(run.command).is_empty());
-    world.env.ok(&["terminate", "a", "--task", "T"]);
-    assert_eq!(group(run.command), [0; 0]);
-    run.wait();
-}
-
-#[test]
 fn where_nobody_is_left_to_kill_those_who_do_not_hear_run_does() {
     let world = World::new();
     let script = "(trap '' TERM; exec sleep 1000) & exec sleep 1000";
@@ -176,10 +161,11 @@ fn a_forced_close_ends_what_earlier_calls_recorded_and_did_not_signal() {
         "terminated",
     ];
     world.env.ok(&report);
-    killed_at_signal(&world, 1, &["task", "close", "T", "--force"]);
+    // It dies at the first signal it sends, to the process that was named.
+    killed_at_signal(&world, 3, &["task", "close", "T", "--force"]);
     // Closed already; without --force nobody is asked to end.
     world.env.ok(&["task", "close", "T"]);
-    assert!(!group(run.command).is_empty());
+    assert_eq!(named.try_wait().unwrap(), None);
     let told = world.env.ok(&["task", "close", "T", "--force"]);
     assert!(told.contains("closed already"), "{told}");
     assert_eq!(code_and_signal(run.wait()), (None, Some(15)));
@@ -200,49 +186,16 @@ fn a_repeated_close_finds_them_also_among_agents_that_were_imported() {
         {"id": "ended", "type": "t", "status": "terminated", "started_at": "2025-01-01T10:00:00"}]}"#;
     fs::write(old.join("AGENT_REGISTRY.json"), registry).unwrap();
     world.env.ok(&["import", "old"]);
-    let mut run = world
+    let mut named = Command::new("sleep").arg("1000").spawn().unwrap();
+    let pid = named.id().to_string();
+    world
         .env
-        .command(&["run", "--task", "TASK-1", "--", "sleep", "1000"])
-        .spawn()
-        .unwrap();
+        .ok(&["register", "--task", "TASK-1", "--type", "x", "--pid", &pid]);
     let close = ["task", "close", "TASK-1", "--force"];
-    super::until("its agent", || world.env.counts("TASK-1").0[1] == 1);
-    killed_at_signal(&world, 1, &close);
+    killed_at_signal(&world, 2, &close);
     assert_eq!(world.env.counts("TASK-1").0, [2, 0, 0, 0, 2]);
+    assert_eq!(named.try_wait().unwrap(), None);
     world.env.ok(&close);
-    run.wait().unwrap();
-    assert_eq!(super::of_home(&world.env), [0; 0]);
+    assert_eq!(code_and_signal(named.wait().unwrap()), (None, Some(15)));
     world.env.is_healthy();
-}
-
-#[test]
-fn a_repeated_close_signals_nobody_who_has_another_ones_number() {
-    let world = World::new();
-    let mut run = world.started("a", &[], "exec sleep 1000");
-    let close = ["task", "close", "T", "--force"];
-    killed_at_signal(&world, 1, &close);
-    let mut other = Command::new("sleep")
-        .arg("1000")
-        .process_group(0)
-        .spawn()
-        .unwrap();
-    let lease = world.env.home().join("closed/T/leases/a");
-    let note = fs::read_to_string(&lease).unwrap();
-    let process: Value = serde_json::from_str(&note).unwrap();
-    let mut of_another = process.clone();
-    of_another["pid"] = other.id().into();
-    let mut of_another_boot = process.clone();
-    of_another_boot["process"]["boot"] = "another".into();
-    for changed in [of_another, of_another_boot] {
-        assert_ne!(changed, process);
-        fs::write(&lease, format!("{changed}\n")).unwrap();
-        world.env.ok(&close);
-        assert!(!group(run.command).is_empty());
-        assert_eq!(other.try_wait().unwrap(), None);
-    }
-    fs::write(&lease, note).unwrap();
-    world.env.ok(&close);
-    assert_eq!(code_and_signal(run.wait()), (None, Some(15)));
-    other.kill().unwrap();
-    other.wait().unwrap();
 }
