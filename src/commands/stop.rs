@@ -33,13 +33,20 @@ pub struct Stopped {
     pub warnings: Vec<String>,
     /// Who lives on, in words.
     pub living: Vec<String>,
+    /// Why nobody could be looked for.
+    unseen: Option<Error>,
     /// The longest time that anybody was given.
     waited: Duration,
 }
 
 impl Stopped {
-    /// That it is recorded and somebody lives on, if so.
+    /// That it is recorded and somebody lives on, or may live on, if so.
     pub fn failure(&self, recorded: &str) -> Option<Failure> {
+        if let Some(error) = &self.unseen {
+            let what = "whether all processes are gone cannot be told";
+            let failure = Failure::new(Kind::Io, format!("{recorded}, but {what}: {error}"));
+            return Some(failure.hint("the same call, made again, looks again"));
+        }
         let living = (!self.living.is_empty()).then(|| self.living.join("; "))?;
         let failure = Failure::new(
             Kind::TimedOut,
@@ -76,11 +83,22 @@ enum Stage {
 }
 
 /// Ends what belongs to the terminated among `agents`, all at once. `grace` is for those whose end came without one.
-pub fn all(store: &dyn Store, agents: &[Agent], grace: Duration) -> Result<Stopped> {
-    let home = store.identity()?;
+/// Their ends are recorded: what fails here is no error of the call that recorded them, and is told as its outcome.
+pub fn all(store: &dyn Store, agents: &[Agent], grace: Duration) -> Stopped {
     let mut stopped = Stopped::default();
     let mut doomed = Vec::new();
-    for agent in agents.iter().filter(|agent| is_terminated(agent)) {
+    let mut agents = agents.iter().filter(|agent| may_live(agent)).peekable();
+    if agents.peek().is_none() {
+        return stopped;
+    }
+    let home = match store.identity() {
+        Ok(home) => home,
+        Err(error) => {
+            stopped.unseen = Some(error);
+            return stopped;
+        }
+    };
+    for agent in agents {
         let grace = agent.run.grace_ms.map_or(grace, Duration::from_millis);
         let grace = grace.min(LONGEST);
         let kill_at = Instant::now() + grace;
@@ -105,7 +123,7 @@ pub fn all(store: &dyn Store, agents: &[Agent], grace: Duration) -> Result<Stopp
             one.look(store, &home, &mut stopped);
         }
         if doomed.iter().all(|one| matches!(one.stage, Stage::Gone)) {
-            return Ok(stopped);
+            return stopped;
         }
         sleep(pause);
         pause = (pause * 2).min(LONGEST_LOOK);
@@ -285,19 +303,22 @@ pub fn millis(grace: Duration) -> u64 {
     u64::try_from(grace.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn is_terminated(agent: &Agent) -> bool {
-    agent
-        .end
-        .as_ref()
-        .is_some_and(|end| end.how == EndHow::Terminated)
+/// Whether an agent was terminated and it is known which processes it had.
+fn may_live(agent: &Agent) -> bool {
+    let end = agent.end.as_ref();
+    let has_processes = agent.leased || (agent.pid.is_some() && agent.process.is_some());
+    has_processes && end.is_some_and(|end| end.how == EndHow::Terminated)
 }
 
 /// The agents of a task that were terminated and live on: whoever terminated them may have been killed, or have given up,
 /// before they were gone.
 pub fn left_over(store: &dyn Store, task: &TaskId) -> Result<Vec<Agent>> {
-    let home = store.identity()?;
     let mut agents = store.view(task, AgentsWanted::Terminated)?.agents;
-    agents.retain(|agent| is_terminated(agent) && lives_on(store, agent, &home));
+    agents.retain(may_live);
+    if !agents.is_empty() {
+        let home = store.identity()?;
+        agents.retain(|agent| lives_on(store, agent, &home));
+    }
     Ok(agents)
 }
 

@@ -68,7 +68,7 @@ pub fn run(args: &CloseArgs, context: &Context) -> Outcome {
             Err(error) => unseen = Some(error),
         }
     }
-    let stopped = stop::all(store, &doomed, stop::GRACE)?;
+    let stopped = stop::all(store, &doomed, stop::GRACE);
     if let Some(failure) = stopped.failure(&format!("task {task} is closed")) {
         return Err(failure);
     }

@@ -212,18 +212,16 @@ pub fn registry(call: &Call, before: Before) -> Env {
     env
 }
 
-/// Registers an agent whose process is gone.
+/// Registers an agent that has been silent for longer than it may, wherever the home is copied to.
 fn haunt(env: &Env) {
-    let mut ghost = std::process::Command::new("sleep")
-        .arg("1000")
-        .spawn()
-        .expect("a process");
-    let pid = ghost.id().to_string();
     env.ok(&[
-        "register", "--task", "T", "--type", "coder", "--id", "ghost", "--pid", &pid,
+        "register", "--task", "T", "--type", "coder", "--id", "ghost", "--ttl", "1h",
     ]);
-    ghost.kill().expect("it can be killed");
-    ghost.wait().expect("it is gone");
+    let log = env.home().join("tasks/T/agents/active/ghost.jsonl");
+    let text = std::fs::read_to_string(&log).expect("its log");
+    let (before, behind) = text.split_once("\"updated_at\":\"").expect("a time");
+    let long_ago = format!("{before}\"updated_at\":\"2020{}", &behind[4..]);
+    std::fs::write(&log, long_ago).expect("its log");
 }
 
 fn own_task(call: &Call) -> &'static str {
