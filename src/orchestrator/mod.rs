@@ -36,8 +36,8 @@
 //! # What is not trusted
 //!
 //! A workspace may come from anywhere. Below its base everything is opened by descriptor, no link is followed, and only
-//! regular files are opened ([`folder`]). Logs are read line by line, twice, and what is held of a line is where it lies
-//! ([`said`], [`shared`]); lines, files, agents and notes are bounded, and what is beyond is named ([`lines`], [`note`]).
+//! regular files are opened (`folder`). Logs are read line by line, twice, and what is held of a line is where it lies
+//! (`said`, `shared`); lines, files, agents and notes are bounded, and what is beyond is named (`lines`, `note`).
 //!
 //! # Parts
 //!

@@ -31,7 +31,7 @@ pub struct Log<'a> {
 }
 
 impl<'a> Log<'a> {
-    /// This file, opened for reading and appending, kept within `limit` bytes, twice [`HEAD`] at least.
+    /// This file, opened for reading and appending, kept within `limit` bytes, 2 MiB at least.
     ///
     /// # Errors
     /// What the system says of the file.
