@@ -16,6 +16,13 @@
 //! | `--dir` | where the registries are made; the build directory unless given |
 //! | `--out` | where the results are written; `benches/` if the whole table ran, else nowhere |
 
+// A measurement that cannot be made stops the benchmark.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 // A benchmark makes and removes files of its own.
 #![allow(clippy::disallowed_methods)]
 // It prints figures: nothing is lost to a mantissa of 52 bits.

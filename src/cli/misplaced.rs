@@ -9,8 +9,10 @@ use super::explain::before_escape;
 /// For `--wait 5s`, where the value has to be joined to its option.
 pub fn joined(word: &str, command: &Command, words: &[OsString]) -> Option<String> {
     let before: Vec<_> = before_escape(words).collect();
-    let pairs = before.windows(2).filter(|pair| pair[1] == word);
-    let mut options = pairs.filter_map(|pair| pair[0].to_str()?.strip_prefix("--"));
+    let pairs = before.iter().zip(before.iter().skip(1));
+    let mut options = pairs
+        .filter(|(_, value)| **value == word)
+        .filter_map(|(option, _)| option.to_str()?.strip_prefix("--"));
     options
         .find(|name| {
             let takes = |argument: &&Arg| argument.get_long() == Some(name);

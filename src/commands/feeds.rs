@@ -111,7 +111,7 @@ impl Feed for Findings<'_> {
             self.query.agents.clone_from(agents);
             found.extend(new.into_iter().filter(|finding| self.query.admits(finding)));
         }
-        sort(&mut found[before..]);
+        sort(found.get_mut(before..).unwrap_or_default());
         let with_task = self.read.len() > 1;
         let terminal = self.context.terminal();
         Ok(print(

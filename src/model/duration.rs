@@ -26,9 +26,12 @@ pub fn format_duration(duration: Duration) -> String {
         (seconds % 60, "s"),
         (u64::from(duration.subsec_millis()), "ms"),
     ];
-    let first = parts.iter().position(|(n, _)| *n > 0).unwrap_or(3);
-    let mut text = format!("{}{}", parts[first].0, parts[first].1);
-    if let Some((n, unit)) = parts.get(first + 1).filter(|(n, _)| *n > 0) {
+    let mut from_first = parts.iter().skip_while(|(n, _)| *n == 0);
+    let Some((n, unit)) = from_first.next() else {
+        return "0s".to_owned();
+    };
+    let mut text = format!("{n}{unit}");
+    if let Some((n, unit)) = from_first.next().filter(|(n, _)| *n > 0) {
         let _ = write!(text, " {n}{unit}");
     }
     text

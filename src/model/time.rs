@@ -77,15 +77,17 @@ fn as_written_here(text: &str) -> Option<jiff::Timestamp> {
         (19, b'.'),
         (26, b'Z'),
     ];
-    if marks.iter().any(|&(at, mark)| text[at] != mark) {
+    if marks.iter().any(|(at, mark)| text.get(*at) != Some(mark)) {
         return None;
     }
     let number = |begin: usize, end: usize| {
-        text[begin..end].iter().try_fold(0_i32, |number, digit| {
-            digit
-                .is_ascii_digit()
-                .then(|| number * 10 + i32::from(digit - b'0'))
-        })
+        text.get(begin..end)?
+            .iter()
+            .try_fold(0_i32, |number, digit| {
+                digit
+                    .is_ascii_digit()
+                    .then(|| number * 10 + i32::from(digit - b'0'))
+            })
     };
     let small = |begin, end| i8::try_from(number(begin, end)?).ok();
     let civil = jiff::civil::DateTime::new(

@@ -97,18 +97,18 @@ pub(super) fn cut(
             }
             used
         } else {
-            let used = top.take(chunk);
-            if outline.json.len() + used > MAX_RECORD {
+            let outside = top.take(chunk);
+            if outline.json.len() + outside.len() > MAX_RECORD {
                 let what = format!("longer than {} MiB without its agents", MAX_RECORD >> 20);
                 return Err(Uncut::Malformed(place.line, what));
             }
-            outline.json.extend_from_slice(&chunk[..used]);
-            place.pass(&chunk[..used]);
+            outline.json.extend_from_slice(outside);
+            place.pass(outside);
             if top.in_list {
                 outline.cut = Some((place.line, 0));
                 list = List::default();
             }
-            used
+            outside.len()
         };
         reader.consume(used);
     }
@@ -146,8 +146,8 @@ struct Top {
 }
 
 impl Top {
-    /// How many bytes of `chunk` belong to the rest: up to and with the bracket that opens the list.
-    fn take(&mut self, chunk: &[u8]) -> usize {
+    /// What of `chunk` belongs to the rest: up to and with the bracket that opens the list.
+    fn take<'a>(&mut self, chunk: &'a [u8]) -> &'a [u8] {
         const KEY: &[u8] = b"\"agents\"";
         for (i, byte) in chunk.iter().enumerate() {
             let outermost = self.nesting.depth == 1;
@@ -156,7 +156,7 @@ impl Top {
                 self.in_list = true;
                 self.colon = false;
                 self.string.clear();
-                return i + 1;
+                return chunk.split_at(i + 1).0;
             }
             self.nesting.closes(*byte);
             if !outermost {
@@ -174,7 +174,7 @@ impl Top {
                 self.colon = *byte == b':';
             }
         }
-        chunk.len()
+        chunk
     }
 }
 
@@ -198,12 +198,12 @@ impl List {
         place: &mut Place,
         element: &mut impl FnMut(Element, &[u8]),
     ) -> Result<(usize, bool), Uncut> {
-        let mut used = 0;
-        while used < chunk.len() {
+        let mut rest = chunk;
+        while let Some((byte, behind)) = rest.split_first() {
             if self.begun.is_some() {
-                let (taken, ended) = self.member(&chunk[used..]);
-                place.pass(&chunk[used..used + taken]);
-                used += taken;
+                let (member, ended) = self.member(rest);
+                place.pass(member);
+                rest = rest.split_at(member.len()).1;
                 if ended && let Some((offset, line)) = self.begun.take() {
                     let len = usize::try_from(place.offset - offset).unwrap_or(usize::MAX);
                     element(Element { offset, len, line }, &self.bytes);
@@ -212,14 +212,14 @@ impl List {
                 }
                 continue;
             }
-            match chunk[used] {
+            match byte {
                 b']' if self.after_comma => {
                     return Err(Uncut::Malformed(
                         place.line,
                         "no agent after a comma".to_owned(),
                     ));
                 }
-                b']' => return Ok((used, true)),
+                b']' => return Ok((chunk.len() - rest.len(), true)),
                 b',' if self.after_member => {
                     self.after_member = false;
                     self.after_comma = true;
@@ -244,27 +244,24 @@ impl List {
                     continue;
                 }
             }
-            place.pass(&chunk[used..=used]);
-            used += 1;
+            place.pass(&[*byte]);
+            rest = behind;
         }
-        Ok((used, false))
+        Ok((chunk.len(), false))
     }
 
-    /// How many bytes of `chunk` belong to the member, and whether it ended.
-    fn member(&mut self, chunk: &[u8]) -> (usize, bool) {
-        for (i, byte) in chunk.iter().enumerate() {
+    /// What of `chunk` belongs to the member, and whether it ended.
+    fn member<'a>(&mut self, chunk: &'a [u8]) -> (&'a [u8], bool) {
+        let end = chunk.iter().enumerate().find_map(|(i, byte)| {
             let bare = self.nesting.depth == 0 && !self.nesting.in_string;
             if bare && (matches!(byte, b',' | b']') || byte.is_ascii_whitespace()) {
-                self.keep(&chunk[..i]);
-                return (i, true);
+                return Some(i);
             }
-            if self.nesting.closes(*byte) {
-                self.keep(&chunk[..=i]);
-                return (i + 1, true);
-            }
-        }
-        self.keep(chunk);
-        (chunk.len(), false)
+            self.nesting.closes(*byte).then_some(i + 1)
+        });
+        let member = end.map_or(chunk, |end| chunk.split_at(end).0);
+        self.keep(member);
+        (member, end.is_some())
     }
 
     /// Holds what may still be a member that is taken in.

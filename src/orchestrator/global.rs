@@ -67,6 +67,13 @@ struct Record {
     status: String,
 }
 
+impl Agents {
+    /// The id of an agent's task.
+    fn task_of(&self, known: &Known) -> &str {
+        self.tasks.get(known.task).map_or("", String::as_str)
+    }
+}
+
 impl<'de> Deserialize<'de> for Agents {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(AgentsVisitor)
@@ -147,7 +154,7 @@ impl GlobalRegistry {
             return;
         }
         let known = self.document.agents.by_id.get(agent.as_str());
-        let known = known.filter(|known| self.document.agents.tasks[known.task] == task.as_str());
+        let known = known.filter(|known| self.document.agents.task_of(known) == task.as_str());
         let Some(known) = known else {
             notes.differs(
                 &self.place,
@@ -200,7 +207,7 @@ impl GlobalRegistry {
         let agents = &self.document.agents;
         let mut only_here = BTreeMap::new();
         for (id, known) in agents.by_id.iter().filter(|(_, known)| !known.seen.get()) {
-            let task = agents.tasks[known.task].as_str();
+            let task = agents.task_of(known);
             if !left_out.contains(task) {
                 only_here.entry(task).or_insert_with(Vec::new).push(id);
             }

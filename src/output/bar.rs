@@ -44,18 +44,26 @@ fn apportion(numbers: [u64; 4], cells: usize) -> [usize; 4] {
     let total: u128 = numbers.iter().map(|number| u128::from(*number)).sum();
     let exact = numbers.map(|number| u128::from(number) * cells as u128);
     let mut shares = exact.map(|share| usize::try_from(share / total).unwrap_or(0));
-    let mut by_remainder = [0, 1, 2, 3];
-    by_remainder.sort_by_key(|part| std::cmp::Reverse(exact[*part] % total));
-    let missing = cells - shares.iter().sum::<usize>();
-    for part in by_remainder.into_iter().take(missing) {
-        shares[part] += 1;
+    let missing = cells.saturating_sub(shares.iter().sum());
+    let mut by_remainder: Vec<_> = exact.iter().zip(&mut shares).collect();
+    by_remainder.sort_by_key(|(exact, _)| std::cmp::Reverse(*exact % total));
+    for (_, share) in by_remainder.into_iter().take(missing) {
+        *share += 1;
     }
-    for part in 0..4 {
-        if numbers[part] > 0 && shares[part] == 0 {
-            shares[part] = 1;
-            if let Some(largest) = shares.iter_mut().max() {
-                *largest -= 1;
-            }
+    let unseen = |(number, share): (&u64, &usize)| *number > 0 && *share == 0;
+    for _ in 0..numbers
+        .iter()
+        .zip(&shares)
+        .filter(|part| unseen(*part))
+        .count()
+    {
+        if let Some(largest) = shares.iter_mut().max() {
+            *largest = largest.saturating_sub(1);
+        }
+    }
+    for (number, share) in numbers.iter().zip(&mut shares) {
+        if unseen((number, share)) {
+            *share = 1;
         }
     }
     shares

@@ -22,17 +22,15 @@ impl Formatter for Inert {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        let mut written = 0;
-        for (at, c) in fragment.char_indices() {
-            if obeyed_or_hidden(c) {
-                out.write_all(&fragment.as_bytes()[written..at])?;
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    write!(out, "\\u{unit:04x}")?;
-                }
-                written = at + c.len_utf8();
+        for part in fragment.split_inclusive(obeyed_or_hidden) {
+            let plain = part.trim_end_matches(obeyed_or_hidden);
+            out.write_all(plain.as_bytes())?;
+            // The character that ends the part, if it is such a one.
+            for unit in part.encode_utf16().skip(plain.encode_utf16().count()) {
+                write!(out, "\\u{unit:04x}")?;
             }
         }
-        out.write_all(&fragment.as_bytes()[written..])
+        Ok(())
     }
 
     // JSON that is kept as it was written. Outside its strings it has nothing to be escaped, and inside them a character

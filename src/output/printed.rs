@@ -60,10 +60,13 @@ impl Printed {
 
 /// How many bytes at the beginning are whole characters, or none at all.
 fn whole_characters(bytes: &[u8]) -> usize {
-    let last = bytes.len().saturating_sub(3);
-    let begins = |at: &usize| bytes[*at] >= 0xc0;
-    match (last..bytes.len()).rev().find(begins) {
-        Some(at) if std::str::from_utf8(&bytes[at..]).is_err_and(|e| e.error_len().is_none()) => at,
+    let begins = |byte: &u8| *byte >= 0xc0;
+    let last = bytes.rchunks(3).next().unwrap_or_default();
+    let begun = last.iter().rposition(begins).and_then(|at| last.get(at..));
+    match begun {
+        Some(begun) if std::str::from_utf8(begun).is_err_and(|e| e.error_len().is_none()) => {
+            bytes.len() - begun.len()
+        }
         _ => bytes.len(),
     }
 }

@@ -19,7 +19,8 @@ const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[2J";
 /// The end of an update that may be cut short, the cursor, the usual screen.
 const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?25h\x1b[?1049l";
 /// Before a line that changed, and before one that did not.
-const MARKS: [&str; 2] = ["▎ ", "  "];
+const NEW: &str = "▎ ";
+const KNOWN: &str = "  ";
 const MARK_WIDTH: usize = 2;
 
 /// The terminal while it is drawn on.
@@ -124,8 +125,9 @@ fn frame(text: &str, before: &str, columns: usize, rows: usize) -> String {
         lines.len()
     };
     let mut frame = String::from("\x1b[?2026h\x1b[H");
-    for (number, line) in lines[..room].iter().enumerate() {
-        let mark = MARKS[usize::from(known.contains(&words(line)))];
+    for (number, line) in lines.iter().take(room).enumerate() {
+        let is_known = known.contains(&words(line));
+        let mark = if is_known { KNOWN } else { NEW };
         let newline = if number > 0 { "\r\n" } else { "" };
         let line = front_of_styled(&format!("{mark}{line}"), columns);
         let _ = write!(frame, "{newline}{line}\x1b[0m\x1b[K");

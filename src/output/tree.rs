@@ -19,6 +19,10 @@ pub struct Node {
 }
 
 /// All `agents`, each under its parent, brothers by registration. Whose parent is not among them stands at the root.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "every index is a place in `agents`, and each list here has as many"
+)]
 pub fn tree(agents: &[Agent]) -> Vec<Node> {
     let places: HashMap<&AgentId, usize> = agents.iter().map(|agent| &agent.id).zip(0..).collect();
     let parent = |index: usize| agents[index].parent.as_ref().and_then(|id| places.get(id));
@@ -41,6 +45,10 @@ pub fn tree(agents: &[Agent]) -> Vec<Node> {
     nodes
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "every index is a place in `agents`, and each list here has as many"
+)]
 fn descend(root: usize, children: &[Vec<usize>], seen: &mut [bool], nodes: &mut Vec<Node>) {
     let mut waiting = vec![(root, 0, String::new(), String::new())];
     while let Some((index, depth, guide, below)) = waiting.pop() {

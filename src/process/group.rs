@@ -51,7 +51,11 @@ fn has_living_but(group: Pid, but: Option<Pid>) -> Option<bool> {
     let group = group.as_raw_nonzero().get();
     let but = but.map(|pid| pid.as_raw_nonzero().to_string());
     for entry in std::fs::read_dir("/proc").ok()?.flatten() {
-        if entry.file_name().as_encoded_bytes()[0].is_ascii_digit()
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .first()
+            .is_some_and(u8::is_ascii_digit)
             && but.as_deref().is_none_or(|but| entry.file_name() != but)
             && let Ok(stat) = std::fs::read_to_string(entry.path().join("stat"))
             && living_in(&stat) == Some(group)

@@ -52,6 +52,14 @@
 //! - A view ends with a look whether the task was deleted under it ([`model::Omission::LastLook`]), and a reader that overlays a
 //!   deletion sees no task.
 
+// A test that panics has failed, which is what it is for.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
 mod apply;
 mod disk;
 mod model;

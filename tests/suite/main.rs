@@ -2,6 +2,13 @@
 
 // The tests play the user, and the vandal.
 #![allow(clippy::disallowed_methods)]
+// A test that panics has failed, which is what it is for.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 mod agents;
 mod bad_input;

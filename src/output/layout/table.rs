@@ -130,9 +130,9 @@ impl Table {
 
     fn widths(&self, terminal: &Terminal) -> Vec<usize> {
         let mut widths: Vec<usize> = self.columns.iter().map(|column| column.floor).collect();
-        for (at, width) in widths.iter_mut().enumerate() {
+        for (at, (width, column)) in widths.iter_mut().zip(&self.columns).enumerate() {
             if self.heads {
-                *width = (*width).max(self.columns[at].head.len());
+                *width = (*width).max(column.head.len());
             }
             for row in &self.rows {
                 *width = (*width).max(row.cells.get(at).map_or(0, Line::width));

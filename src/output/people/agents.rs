@@ -60,7 +60,9 @@ pub fn table(
     ];
     let mut rows: Vec<Row> = Vec::with_capacity(agents.len());
     for (index, guide) in order {
-        let (agent, life) = (&agents[index], lives[index]);
+        let (Some(agent), Some(life)) = (agents.get(index), lives.get(index).copied()) else {
+            continue;
+        };
         let ended = life == Life::Ended;
         let cells = vec![
             status_cell(agent.status, terminal),
@@ -107,7 +109,7 @@ fn bar_cells(agents: &[Agent], order: &[(usize, String)], columns: usize) -> usi
     const OTHERS: usize = 12 + 8 + 6 + 5 * 2;
     let names = order
         .iter()
-        .map(|(index, guide)| width(guide) + agents[*index].id.as_str().len());
+        .filter_map(|(index, guide)| Some(width(guide) + agents.get(*index)?.id.as_str().len()));
     let room = columns.saturating_sub(OTHERS + names.max().unwrap_or(0));
     let fits = |(cells, message): &(usize, usize)| room >= cells + " 100%".len() + message;
     let tries = [(20, 60), (10, 24), (6, 16), (4, 10)];

@@ -112,13 +112,13 @@ fn counts_of(view: &TaskView, lives: &[Life]) -> Vec<Line> {
         asides.push((dead, "dead", style::BAD));
         asides.retain(|(number, _, _)| *number > 0);
     }
-    if !asides.is_empty() {
-        let mut line = std::mem::take(&mut items[0]).plain(" (");
+    if let Some(first) = items.first_mut().filter(|_| !asides.is_empty()) {
+        let mut line = std::mem::take(first).plain(" (");
         for (at, (number, word, style)) in asides.into_iter().enumerate() {
             let comma = if at > 0 { ", " } else { "" };
             line = line.plain(comma).styled(style, format!("{number} {word}"));
         }
-        items[0] = line.plain(")");
+        *first = line.plain(")");
     }
     let limit = view.state.task.limits.max_concurrent;
     if let Some(most) = limit.filter(|most| all.active > 0 && all.active >= *most) {

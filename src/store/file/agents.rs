@@ -217,6 +217,7 @@ fn commit_end(
 ) -> Result<Option<Done<Agent>>> {
     let mark = guard.mark()?;
     let status = agent.status;
+    #[expect(clippy::expect_used, reason = "the rules end agents as nothing else")]
     let change = Change::ending_as(status).expect("an agent ends as an ended status");
     let Some(global) = guard.lock_global(home, patience)? else {
         return Ok(None);

@@ -234,12 +234,13 @@ fn in_several_tasks(agent: &str, tasks: &[TaskId]) -> Error {
 
 fn ambiguous(noun: &str, name: &str, matching: impl Iterator<Item = String>) -> Error {
     let matching: Vec<String> = matching.collect();
+    let shown: Vec<&str> = matching.iter().take(3).map(String::as_str).collect();
     Rejection::new(
         Kind::Usage,
         format!(
             "{} {noun}s begin with {name:?}: {}{}",
             matching.len(),
-            matching[..matching.len().min(3)].join(", "),
+            shown.join(", "),
             if matching.len() > 3 { ", …" } else { "" }
         ),
     )

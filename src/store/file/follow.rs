@@ -130,14 +130,15 @@ impl Place {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(Error::io("read", path, error)),
             };
-            unread.extend_from_slice(&block[..read]);
+            unread.extend(block.iter().take(read));
             at += read as u64;
-            let mut begin = 0;
-            while let Some(length) = unread[begin..].iter().position(|&byte| byte == b'\n') {
-                let end = begin + length + 1;
-                match decode::<AgentLine>(&unread[begin..end]) {
+            let mut rest = unread.as_slice();
+            while let Some(newline) = rest.iter().position(|&byte| byte == b'\n') {
+                let (line, behind) = rest.split_at(newline + 1);
+                rest = behind;
+                match decode::<AgentLine>(line) {
                     Ok(line) => {
-                        self.offset = at - (unread.len() - end) as u64;
+                        self.offset = at - rest.len() as u64;
                         if line.agent.seq > self.seq {
                             self.seq = line.agent.seq;
                             self.ended = !line.agent.status.is_active();
@@ -147,9 +148,8 @@ impl Place {
                     Err(Bad::Newer(schema)) => return Err(newer(path, schema)),
                     Err(Bad::Garbage(_)) => {}
                 }
-                begin = end;
             }
-            unread.drain(..begin);
+            unread.drain(..unread.len() - rest.len());
             if read < block.len() {
                 // What is appended from now on is a change, and read after that.
                 return Ok(());

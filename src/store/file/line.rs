@@ -171,6 +171,10 @@ pub(crate) enum Bad {
 /// A line with its newline.
 pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
     let mut line = Vec::with_capacity(1024);
+    #[expect(
+        clippy::expect_used,
+        reason = "memory takes every byte, and their types have no map whose keys are no strings"
+    )]
     serde_json::to_writer(&mut line, value).expect("the registry's own lines serialize");
     line.push(b'\n');
     line
@@ -239,11 +243,7 @@ fn after_lost_page(line: &[u8]) -> &[u8] {
     if line.starts_with(b"{") {
         return line;
     }
-    let zeros = line
-        .iter()
-        .rposition(|&byte| byte == 0)
-        .map_or(0, |at| at + 1);
-    &line[zeros..]
+    line.rsplit(|&byte| byte == 0).next().unwrap_or(line)
 }
 
 fn check_schema(line: &[u8]) -> Result<(), Bad> {

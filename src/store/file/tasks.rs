@@ -1,7 +1,7 @@
 //! The operations on tasks: open, set, close.
 
 use super::agents::not_before;
-use super::commit::{Draft, Global, move_to_closed};
+use super::commit::{Draft, move_to_closed};
 use super::dir::Dir;
 use super::home::{Home, LOCK, REGISTRY, TASKS};
 use super::lock::{Lock, Mode, Patience};
@@ -85,10 +85,15 @@ fn id_taken(id: &TaskId) -> Error {
 
 /// A task that is built under a name nobody looks at, to appear whole with one commit.
 pub(crate) struct Building<'a> {
-    home: &'a Home,
-    guard: Option<TaskGuard>,
-    name: String,
+    guard: TaskGuard,
     settings: Task,
+    unnamed: Unnamed<'a>,
+}
+
+/// A directory that is no task yet. What does not become one is taken away.
+struct Unnamed<'a> {
+    home: &'a Home,
+    name: String,
 }
 
 impl<'a> Building<'a> {
@@ -102,51 +107,67 @@ impl<'a> Building<'a> {
         // Until it has a lock of its own this says that it is no leftover.
         let _begins = Lock::take(tasks.handle()?, tasks.path(), Mode::Shared, patience)?;
         let dir = tasks.make_dir(&name)?;
+        let unnamed = Unnamed { home, name };
         dir.create(LOCK)?;
-        let mut building = Self {
-            home,
-            guard: None,
-            name,
-            settings: task.settings_alone(),
-        };
         let guard = TaskDir::new(&task.id, dir, true).lock(patience)?;
-        building.guard.insert(guard).fill(task)?;
-        Ok(building)
+        guard.fill(task)?;
+        Ok(Self {
+            guard,
+            settings: task.settings_alone(),
+            unnamed,
+        })
     }
 
     /// The directory that is being built.
     pub(crate) fn dir(&self) -> &Dir {
-        &self
-            .guard
-            .as_ref()
-            .expect("a building has its lock until it is committed")
-            .dir
+        &self.guard.dir
     }
 
     /// Waits until all that was built is on disk, then commits it; `None` if the id was taken meanwhile.
     pub(crate) fn commit(
-        mut self,
+        self,
         store: &FileStore,
         change: Change,
         counts: Counts,
         recent: Vec<AgentId>,
         patience: &Patience,
     ) -> Result<Option<Done<()>>> {
-        let mut guard = self
-            .guard
-            .take()
-            .expect("a building has its lock until it is committed");
+        let Self {
+            mut guard,
+            settings,
+            mut unnamed,
+        } = self;
+        let home = unnamed.home;
         let id = guard.id.clone();
-        self.sync(&guard, change)?;
+        sync(home, &guard, change)?;
         loop {
-            if let Some(global) = guard.lock_global(self.home, patience)? {
-                if TaskDir::find_existing(self.home, &id)?.is_some() {
+            if let Some(global) = guard.lock_global(home, patience)? {
+                if TaskDir::find_existing(home, &id)?.is_some() {
                     return Ok(None);
                 }
-                let warning =
-                    self.commit_line(global, change, counts, recent, store.options.journal_limit)?;
+                let totals = global.totals();
+                if totals == Totals::default() {
+                    // The home's own entries are on disk before anything in it is acknowledged.
+                    home.dir.sync()?;
+                }
+                let draft = Draft {
+                    at: FileStore::now(),
+                    change,
+                    agent: None,
+                    settings: Some(settings),
+                    built: Some(unnamed.name.clone()),
+                    recent,
+                    status: TaskStatus::Open,
+                    counts,
+                    totals: Totals {
+                        agents: totals.agents.plus(counts),
+                        tasks_open: totals.tasks_open + 1,
+                        ..totals
+                    },
+                };
+                let warning = global.commit(draft, store.options.journal_limit)?;
                 // From here on it is the registry's, whatever became of the rest.
-                self.name.clear();
+                unnamed.name.clear();
                 return Ok(Some(Done {
                     value: (),
                     changed: true,
@@ -154,58 +175,26 @@ impl<'a> Building<'a> {
                 }));
             }
             if patience.is_over() {
-                return Err(commit::unfinished(self.home, patience));
+                return Err(commit::unfinished(home, patience));
             }
             std::thread::sleep(std::time::Duration::from_millis(2));
         }
     }
-
-    fn sync(&self, guard: &TaskGuard, change: Change) -> Result<()> {
-        if change == Change::Imported {
-            // Thousands of files: one call for all of them.
-            guard.dir.sync_file_system()?;
-        } else {
-            guard.dir.need_dir("agents")?.sync()?;
-            guard.dir.sync()?;
-        }
-        self.home.tasks()?.sync()
-    }
-
-    fn commit_line(
-        &self,
-        global: Global<'_>,
-        change: Change,
-        counts: Counts,
-        recent: Vec<AgentId>,
-        journal_limit: u64,
-    ) -> Result<Option<Error>> {
-        let totals = global.totals();
-        let first = totals == Totals::default();
-        if first {
-            // The home's own entries are on disk before anything in it is acknowledged.
-            self.home.dir.sync()?;
-        }
-        let draft = Draft {
-            at: FileStore::now(),
-            change,
-            agent: None,
-            settings: Some(self.settings.clone()),
-            built: Some(self.name.clone()),
-            recent,
-            status: TaskStatus::Open,
-            counts,
-            totals: Totals {
-                agents: totals.agents.plus(counts),
-                tasks_open: totals.tasks_open + 1,
-                ..totals
-            },
-        };
-        global.commit(draft, journal_limit)
-    }
 }
 
-impl Drop for Building<'_> {
-    /// What did not become a task is taken away; what cannot be is a leftover that `doctor` notes.
+fn sync(home: &Home, guard: &TaskGuard, change: Change) -> Result<()> {
+    if change == Change::Imported {
+        // Thousands of files: one call for all of them.
+        guard.dir.sync_file_system()?;
+    } else {
+        guard.dir.need_dir("agents")?.sync()?;
+        guard.dir.sync()?;
+    }
+    home.tasks()?.sync()
+}
+
+impl Drop for Unnamed<'_> {
+    /// What cannot be taken away is a leftover that `doctor` notes.
     fn drop(&mut self) {
         if self.name.is_empty() {
             return;
