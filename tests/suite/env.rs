@@ -4,8 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Arc, Once};
 
 use serde_json::Value;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use tempfile::TempDir;
 
 /// The program under test.
@@ -35,6 +37,25 @@ impl From<Output> for Ran {
             stderr: String::from_utf8(output.stderr).expect("UTF-8 on standard error"),
         }
     }
+}
+
+/// Under `nohup`, or in the background of a script, signals are ignored, and by whatever is started here: then a handler is set,
+/// which no other program inherits.
+fn hear_all_signals() {
+    static HEARD: Once = Once::new();
+    HEARD.call_once(|| {
+        let status = fs::read_to_string("/proc/self/status").expect("what is ignored");
+        let ignored = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigIgn:"))
+            .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+            .expect("what is ignored");
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+            if ignored & (1 << (signal - 1)) != 0 {
+                signal_hook::flag::register(signal, Arc::default()).expect("a handler");
+            }
+        }
+    });
 }
 
 impl Env {
@@ -94,6 +115,7 @@ impl Env {
 
     /// Puts another program, such as a shell or a tracer, into this world; `agentreg` is on its `PATH`.
     pub fn prepare<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        hear_all_signals();
         let binary_dir = Path::new(BINARY)
             .parent()
             .expect("the binary lies in a directory");
