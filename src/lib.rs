@@ -28,8 +28,12 @@
 //! 2. An operation that returned is on disk. One that failed changed nothing, or says that it cannot know.
 //! 3. The task's lock is taken before the global one, by type. Nobody waits for any lock while holding the global one.
 //! 4. Every prefix of what a call writes is a state that the next call understands and finishes.
-//! 5. Whoever only watches takes no lock, and looks at most some twenty times a second: see [`store::Watcher`].
+//! 5. Whoever only reads takes no lock, and shows one moment (why: `store/file/read.rs`). Whoever watches looks at most some
+//!    twenty times a second: see [`store::Watcher`].
 //! 6. What a call costs does not depend on how many agents there are: files are read from their end.
+//! 7. One rule says how a task's rev stands to the journal's (`store/file/rev.rs`). What no crash leaves behind is damage,
+//!    and no call counts on it.
+//! 8. Repair decides on what it reads under the locks that it writes under, a task at a time.
 //!
 //! # How a change is made durable
 //!
@@ -47,13 +51,21 @@
 //! * Only the global journal is read strictly. A task's marks may wait unsynced side by side, so a lost page, which reads
 //!   as zeros, can lie between them; the global journal has what it held.
 //! * A gap in an agent's `seq` just before a line that the journal restored is a report that was never acknowledged.
+//! * Nothing that can fail for want of a right, an inode or a mount is left for after the commit: files are open before
+//!   it. Moving a log to `ended/` and a task to `closed/` keeps an index, and is tried again by whoever finds it wrong.
+//! * The `lock` files hold the highest rev that their registry has seen, and the home's its identity: a journal that was
+//!   emptied or replaced by an older one shows, and a copy of a home is told from the home.
+//! * An empty log is a registration that did not happen. A folder that a deletion or a close left in its old place is
+//!   what the journal says of it, not what its place says.
 //!
 //! # How a death is known
 //!
-//! `run` holds a lease, a locked file, from before anybody can see its agent. A guardian holds it too; when `run` is
-//! killed it kills the command's process group, and lets go when that is gone. So a free lease is a dead agent whose
-//! command is gone, at once and for certain. What a command leaves running when it ends by itself is its own business:
-//! then the agent's end is recorded, and the lease means nothing any more.
+//! `run` holds a lease, a locked file, from before anybody can see its agent. A guardian, the command's parent, holds it
+//! too. Both are child subreapers, so whichever of them survives finds everything that the command started, whatever
+//! session or group it is in, ends it, and only then lets go, noting in the lease that all is gone. So a free lease with
+//! that note is a dead agent of which nothing lives, at once and for certain. One without it was let go by a kill of both:
+//! then whoever acts on it first searches for processes that carry the agent's environment. `terminate` and `task close
+//! --force` record the end and leave the ending to the supervisor, whose lease they wait for.
 //!
 //! # What a call costs
 //!

@@ -13,10 +13,13 @@ use crate::commands::complete;
 
 /// Check the registry by recounting everything
 #[derive(Debug, Args)]
-#[command(after_help = "It exits 6 while something is wrong.
+#[command(
+    after_help = "It exits 6 while something is wrong. --repair may be run at any time, beside any calls: it touches \
+                  nothing that is sound or in use, names what was lost, and keeps what it could not read beside where it was.
 
 Example:
-  agentreg doctor || agentreg doctor --repair")]
+  agentreg doctor || agentreg doctor --repair"
+)]
 pub struct DoctorArgs {
     /// Mend what is wrong
     #[arg(long)]

@@ -21,6 +21,15 @@ use agentreg::model::{AgentId, AgentType};
                   ends as the command does, with its code or killed by the same signal; 124 if it ran out of time, 125 if it was refused or \
                   failed itself, 126 or 127 if the command cannot be executed or is not found.
 
+When it has ended, everything that the command started has ended, in whatever session or group it was: it is asked to (TERM), \
+and killed after the grace. That is so when the time is over, after terminate, when the command was killed, and for what it \
+leaves running when it exits, unless --leave-background lets go of that. If this call is killed, a second process, its \
+guardian, does the same. What neither can see is what a service starts for the command (docker, systemd-run, at, a tmux server \
+that was there before), and processes of other users that it may not signal, which it names.
+
+The output that is kept is bounded, see agentreg config. In the command that is recorded, *** stands for what looks like a \
+secret by the name of its option or variable.
+
 Example:
   agentreg run --wait --timeout 30m -- claude -p \"Review src/parser.rs\"
   agent=$(agentreg run --detach --label shard=3 -- ./worker.sh 3) &&
@@ -75,7 +84,9 @@ pub struct RunArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "The end is recorded first. Then what `run` started, or `--pid` named, is asked to end (TERM) and killed after \
-                  the grace; of any other agent the end is only recorded.
+                  the grace; of any other agent the end is only recorded. If something lives on 5 seconds after the grace, it exits 124 and \
+                  names it; the same call waits again. A process that is not the agent's is never signalled: not a later one of \
+                  the same number, not one of another host, namespace or copy of the registry.
 
 Example:
   agentreg terminate \"$agent\" --reason \"superseded\" --grace 30s"
@@ -98,7 +109,8 @@ pub struct TerminateArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Known to be dead is an agent whose `run` is gone, whose --pid is gone, or that was silent for longer than \
-                  its --ttl. Without a task: those of all open ones.
+                  its --ttl. Where `run` and its guardian were both killed, processes of the agent are searched for and ended first. \
+                  Without a task: those of all open ones.
 
 Example:
   agentreg reap && agentreg status"

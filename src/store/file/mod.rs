@@ -24,10 +24,10 @@
 //! | `openat2` | `tasks/<task>` | held open, so that a close may move it; `openat2` follows no link on the way |
 //! | `openat`, `flock` | the task's `lock` | tried first: only a call that finds it taken pays for waiting |
 //! | `openat`, `fstat`, `pread`, `close` | the global `journal.jsonl` | its last line, if it is this task's, may be unapplied; `fstat` tells where it ends, and that it is a file |
-//! | the same four | the task's `journal.jsonl` | only if that line is this task's: whether it is applied |
+//! | the first three | the task's `journal.jsonl` | only if that line is this task's: whether it is applied; stays open for a mark |
 //! | `openat2`, `fstat`, `pread` | the agent's log | what the agent is now; stays open for the line (a `finding` closes it and opens `findings.jsonl` the same way; an empty log is no agent's) |
 //! | `write` | the log | the report, one line in one write |
-//! | `close`, `close` | the task and its lock | the lock is free before the disk is waited for |
+//! | `close`, `close`, `close` | the task, its journal, its lock | the lock is free before the disk is waited for |
 //! | `fdatasync`, `close` | the log | the one sync: now it is acknowledged |
 //! | `close` | the home | |
 //! | `write` | standard output | the answer, unless `-q` |
