@@ -45,7 +45,8 @@ pub(crate) fn read<T: DeserializeOwned>(dir: &Dir, name: &str) -> Result<Option<
     let Some(file) = dir.file(name, Access::Read)? else {
         return Ok(None);
     };
-    let mut text = Vec::new();
+    // Most are some hundred bytes: one read.
+    let mut text = Vec::with_capacity(1024);
     file.take(MAX_DOCUMENT + 1)
         .read_to_end(&mut text)
         .map_err(|e| match e.kind() {

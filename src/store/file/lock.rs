@@ -12,7 +12,7 @@
 //! A lock lives as long as the open file: death of the process lets go of it, whatever killed it.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -221,7 +221,11 @@ pub(crate) fn holder_of(file: &File) -> Option<Holder> {
 
 /// Who holds the flock on this inode, as Linux lists it in `/proc/locks`.
 fn holder(inode: u64) -> Option<Holder> {
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    // In few reads: between two of them the list may change.
+    let mut locks = String::with_capacity(1 << 16);
+    File::open("/proc/locks")
+        .and_then(|mut list| list.read_to_string(&mut locks))
+        .ok()?;
     let pid = locks.lines().find_map(|line| {
         // `1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF`; a waiter has `->` after the number.
         let fields: Vec<&str> = line.split_whitespace().collect();
