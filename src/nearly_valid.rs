@@ -32,7 +32,7 @@ const PARTS: [&str; 23] = [
 ];
 
 /// What stands in the place of a number.
-const NUMBERS: [&str; 12] = [
+const NUMBERS: [&str; 13] = [
     "-0",
     "-1",
     "0.1",
@@ -44,6 +44,8 @@ const NUMBERS: [&str; 12] = [
     "9007199254740993",
     "18446744073709551615",
     "18446744073709551616",
+    // Its nearest float is not the one that is found by reckoning with floats.
+    "11111111111111100000000000000000000007231141507552043926",
     "1e400",
 ];
 
