@@ -84,6 +84,8 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod model;
+#[cfg(test)]
+mod nearly_valid;
 pub mod orchestrator;
 pub mod process;
 pub mod store;

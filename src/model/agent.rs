@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::foreign::{self, FOREIGN, Plain};
-use super::{AgentId, AgentType, Evidence, Extra, Foreign, Status, TaskId, Timestamp};
+use super::{AgentId, AgentType, Evidence, Extra, Foreign, Status, TaskId, Timestamp, number};
 
 /// One headless worker, as of one line of its log. The last line is its state now.
 ///
@@ -33,7 +33,7 @@ pub struct Agent {
     /// Where it stands.
     pub status: Status,
     /// 0 to 100.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number::percent")]
     pub percent: u8,
     /// What it last said.
     #[serde(default)]
@@ -49,6 +49,7 @@ pub struct Agent {
     #[serde(default)]
     pub ended_at: Option<Timestamp>,
     /// The number of this line in its log, from 1, the registration.
+    #[serde(deserialize_with = "number::counted")]
     pub seq: u64,
     /// The process to look at for its life, if one was named.
     #[serde(default)]
@@ -81,7 +82,7 @@ pub struct Agent {
     #[serde(skip)]
     pub run: RunRecord,
     /// The number of the task's last finding when it was registered: its own come after it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number::counted")]
     pub findings_before: u64,
     /// Fields of the agent that an import brought along.
     #[serde(skip)]

@@ -4,20 +4,25 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Status;
+use super::{Status, number};
 
 /// How many agents a registry knows, by where they stand: `spawned = active + completed + failed + terminated`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Counts {
     /// Ever registered.
+    #[serde(deserialize_with = "number::counted")]
     pub spawned: u64,
     /// Running, working or blocked.
+    #[serde(deserialize_with = "number::counted")]
     pub active: u64,
     /// Ended well.
+    #[serde(deserialize_with = "number::counted")]
     pub completed: u64,
     /// Ended badly.
+    #[serde(deserialize_with = "number::counted")]
     pub failed: u64,
     /// Were ended.
+    #[serde(deserialize_with = "number::counted")]
     pub terminated: u64,
 }
 
@@ -100,7 +105,9 @@ pub struct Totals {
     #[serde(flatten)]
     pub agents: Counts,
     /// Tasks that agents can be registered for.
+    #[serde(deserialize_with = "number::counted")]
     pub tasks_open: u64,
     /// Tasks that were closed.
+    #[serde(deserialize_with = "number::counted")]
     pub tasks_closed: u64,
 }

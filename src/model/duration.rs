@@ -3,6 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+/// No time is further from another. What is shown of a longer one could not be read again.
+const LONGEST: Duration = Duration::from_secs(7_304_484 * 86_400);
+
 /// Reads `90s`, `10m`, `1h30m`, `2d`; a day has 24 hours.
 ///
 /// # Errors
@@ -13,7 +16,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let length = span
         .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
         .map_err(|_| refused())?;
-    Duration::try_from(length).map_err(|_| refused())
+    let length = Duration::try_from(length).ok();
+    length
+        .filter(|length| *length <= LONGEST)
+        .ok_or_else(refused)
 }
 
 /// The two largest units that are not zero: `2d 3h`, `1h 30m`, `45s`, `500ms`, `0s`.

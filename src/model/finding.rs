@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::foreign::{self, FOREIGN, Plain};
-use super::{AgentId, Extra, Foreign, Json, TaskId, Timestamp};
+use super::{AgentId, Extra, Foreign, Json, TaskId, Timestamp, number};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,16 +62,16 @@ impl FromStr for Severity {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeveritySums {
     /// Good to know.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number::counted")]
     pub low: u64,
     /// Worth a look.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number::counted")]
     pub medium: u64,
     /// Needs somebody.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number::counted")]
     pub high: u64,
     /// Stop and read.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number::counted")]
     pub critical: u64,
 }
 
@@ -127,6 +127,7 @@ pub struct NewFinding {
 #[serde(remote = "Self")]
 pub struct Finding {
     /// Numbers the task's findings from 1 without gaps.
+    #[serde(deserialize_with = "number::counted")]
     pub seq: u64,
     /// When.
     pub at: Timestamp,

@@ -12,6 +12,9 @@ mod finding;
 mod foreign;
 mod id;
 mod json;
+pub(crate) mod number;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod refusal;
 pub mod rules;
 mod secrets;

@@ -133,7 +133,7 @@ pub fn admit(new: &Registration, at: &Situation<'_>) -> Result<Admission, Reject
     }
     let depth = match (new.parent.found(at.parent), at.parent) {
         (None, _) => 1,
-        (Some(_), Some(parent)) => parent.depth + 1,
+        (Some(_), Some(parent)) => parent.depth.saturating_add(1),
         (Some(id), None) => {
             return Err(Rejection::new(
                 Kind::NotFound,

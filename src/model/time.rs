@@ -14,7 +14,9 @@ pub struct Timestamp(jiff::Timestamp);
 impl Timestamp {
     /// The same moment, cut to a whole microsecond.
     pub fn from_jiff(at: jiff::Timestamp) -> Self {
-        Self(jiff::Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at))
+        // By its two parts: of microseconds alone the last second of all time is not made.
+        let micros = at.subsec_nanosecond() / 1000;
+        Self(jiff::Timestamp::new(at.as_second(), micros * 1000).unwrap_or(at))
     }
 
     /// The moment as `jiff` knows it.

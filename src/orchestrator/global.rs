@@ -179,7 +179,7 @@ impl GlobalRegistry {
         left_out: &HashSet<String>,
         all: bool,
     ) -> Vec<Note> {
-        let mut notes = Vec::new();
+        let mut notes = Notes::default();
         let counts = came_in
             .values()
             .fold(Counts::default(), |sum, counts| sum.plus(*counts));
@@ -196,13 +196,13 @@ impl GlobalRegistry {
         for (name, said, counted) in listed {
             if let Some(said) = said.filter(|said| all && *said != counted) {
                 let what = format!("{name} is {said} here, but {counted} by recount");
-                notes.push(self.place.note(what));
+                notes.differs(&self.place, what);
             }
         }
         let is_there = |task: &str| came_in.contains_key(task) || left_out.contains(task);
         for task in self.tasks().filter(|task| !is_there(task)) {
             let what = format!("task {task} is only here, its directory is not there: left out");
-            notes.push(self.place.note(what));
+            notes.differs(&self.place, what);
         }
         let agents = &self.document.agents;
         let mut only_here = BTreeMap::new();
@@ -216,17 +216,21 @@ impl GlobalRegistry {
             if came_in.contains_key(task) {
                 ids.sort_unstable();
                 for id in ids {
-                    notes.push(
-                        self.place
-                            .note(format!("agent {id} of task {task} is only here: left out")),
-                    );
+                    let what = format!("agent {id} of task {task} is only here: left out");
+                    notes.differs(&self.place, what);
                 }
             } else {
                 let (n, agents) = (ids.len(), if ids.len() == 1 { "agent" } else { "agents" });
                 let what = format!("{n} {agents} of task {task:?} only here: left out");
-                notes.push(self.place.note(what));
+                notes.differs(&self.place, what);
             }
         }
-        notes
+        let Notes {
+            mut differences,
+            damages,
+            ..
+        } = notes.finish();
+        differences.extend(damages);
+        differences
     }
 }

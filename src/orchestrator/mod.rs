@@ -56,6 +56,8 @@ mod lines;
 mod nesting;
 mod note;
 mod outcome;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod reader;
 mod said;
 mod shared;

@@ -122,6 +122,32 @@ fn a_second_import_changes_nothing() {
 }
 
 #[test]
+fn a_task_with_a_number_beyond_every_float_is_one_like_any_other() {
+    let env = Env::new();
+    let base = env.root().join("workspace");
+    fs::create_dir_all(base.join(TASK)).unwrap();
+    let registry = format!(r#"{{"task_id":"{TASK}","agents":[],"budget":1e400}}"#);
+    fs::write(base.join(TASK).join("AGENT_REGISTRY.json"), registry).unwrap();
+    env.ok(&["import", path(&base)]);
+    env.ok(&["register", "--task", TASK, "--type", "coder"]);
+    env.ok(&["task", "set", TASK, "--priority", "P0"]);
+    let exported = env.ok(&["export", TASK]);
+    assert!(exported.contains("1e400"), "{exported}");
+    env.is_healthy();
+}
+
+#[test]
+fn the_deepest_agent_there_can_be_has_no_children() {
+    let env = Env::new();
+    let mut deepest = workspace::agent("deepest", true);
+    deepest["depth"] = json!(u32::MAX);
+    env.ok(&["import", path(&given(&env, &[deepest]))]);
+    let child = ["register", "--task", TASK, "--type", "coder", "--parent"];
+    let refused = env.fails(4, &[&child[..], &["deepest"]].concat());
+    assert!(refused.contains("beyond the max depth"), "{refused}");
+}
+
+#[test]
 fn a_damaged_line_or_file_is_named_and_the_rest_comes_in() {
     let env = Env::new();
     let base = workspace::same_shape(&env.root().join("workspace"));

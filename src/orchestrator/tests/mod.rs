@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::properties::is_log;
 use super::{Note, Notes, Recount, Workspace, Zone};
 use crate::model::{Agent, Counts, EndHow, Finding, Foreign, MAX_PROMPT, Severity, Status, Task};
 use crate::store::Import;
@@ -109,7 +110,7 @@ fn take_in(base: &Path) -> Result<Vec<TakenIn>, Note> {
         let agents: Vec<Vec<Agent>> = agents
             .map(|agent| {
                 let lines: Vec<_> = agent.lines.collect();
-                assert_eq!(lines.last().map(|last| last.status), Some(agent.status));
+                is_log(&agent.id, agent.status, &lines);
                 lines
             })
             .collect();
@@ -124,24 +125,7 @@ fn take_in(base: &Path) -> Result<Vec<TakenIn>, Note> {
             whole: workspace.differences(),
         });
     }
-    for lines in all.iter().flat_map(|task| &task.agents) {
-        is_a_log(lines);
-    }
     Ok(all)
-}
-
-/// What a store relies on.
-fn is_a_log(lines: &[Agent]) {
-    assert_eq!(lines[0].updated_at, lines[0].registered_at);
-    for (number, line) in (1..).zip(lines) {
-        assert_eq!(line.seq, number);
-        assert_eq!(line.end.is_some(), !line.status.is_active());
-        assert_eq!(line.ended_at.is_some(), !line.status.is_active());
-    }
-    for pair in lines.windows(2) {
-        assert!(pair[0].updated_at <= pair[1].updated_at);
-        assert!(pair[0].status.is_active() || pair[0].status == pair[1].status);
-    }
 }
 
 /// Foreign fields as a value to compare with.

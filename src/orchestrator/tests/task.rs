@@ -317,6 +317,22 @@ fn the_global_registry_is_compared() {
 }
 
 #[test]
+fn of_a_global_registry_full_of_strangers_some_are_named_and_the_others_counted() {
+    let strangers: serde_json::Map<_, _> = (0..3000)
+        .map(|n| (format!("ghost-{n}"), json!({"task_id": ID})))
+        .collect();
+    let task = Given::agent(json!({"status": "working"}))
+        .file(
+            "registry/GLOBAL_REGISTRY.json",
+            &json!({"agents": strangers}).to_string(),
+        )
+        .take_in();
+    assert_eq!(task.whole.len(), 1001);
+    let last = task.whole.last().unwrap();
+    assert_eq!(last.what, "2000 more notes on this file are not kept");
+}
+
+#[test]
 fn the_real_workspace_comes_in_whole() {
     let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/orchestrator-workspace");
     if !base.is_dir() {

@@ -62,8 +62,8 @@ pub(crate) fn read<T: DeserializeOwned>(dir: &Dir, name: &str) -> Result<Option<
             format!("it is longer than {MAX_DOCUMENT} bytes"),
         ));
     }
-    match decode_document(&text) {
-        Ok(Content(content)) => Ok(Some(content)),
+    match decode(&text) {
+        Ok(content) => Ok(Some(content)),
         Err(Bad::Newer(found)) => Err(newer(&dir.at(name), found)),
         Err(Bad::Garbage(what)) => Err(Error::damaged(dir.at(name), what)),
     }
@@ -72,13 +72,8 @@ pub(crate) fn read<T: DeserializeOwned>(dir: &Dir, name: &str) -> Result<Option<
 /// Replaces the document `name` in `dir`; it is on disk when this returns.
 pub(crate) fn write<T: Serialize>(dir: &Dir, name: &str, content: &T) -> Result<()> {
     let path = dir.at(name);
-    let document = Document {
-        schema: SCHEMA,
-        content,
-    };
-    let mut text = serde_json::to_vec_pretty(&document)
-        .map_err(|error| Error::io("write", &path, std::io::Error::from(error)))?;
-    text.push(b'\n');
+    let text =
+        encode(content).map_err(|error| Error::io("write", &path, std::io::Error::from(error)))?;
     let mut replaced = replace(dir, name, &text);
     while let Err(error) = &replaced
         && error.kind() == ErrorKind::Interrupted
@@ -94,6 +89,20 @@ pub(crate) fn write<T: Serialize>(dir: &Dir, name: &str, content: &T) -> Result<
             failed("replace")
         }
     })
+}
+
+pub(super) fn decode<T: DeserializeOwned>(text: &[u8]) -> std::result::Result<T, Bad> {
+    decode_document(text).map(|Content(content)| content)
+}
+
+pub(super) fn encode<T: Serialize>(content: &T) -> serde_json::Result<Vec<u8>> {
+    let document = Document {
+        schema: SCHEMA,
+        content,
+    };
+    let mut text = serde_json::to_vec_pretty(&document)?;
+    text.push(b'\n');
+    Ok(text)
 }
 
 /// The crate takes a path and no descriptor. This one leads to the directory that is open, and locked, whatever has its own

@@ -49,19 +49,20 @@ pub(crate) fn state(store: &FileStore, task: &TaskId, agent: &AgentId) -> Result
         });
     };
     let path = task.dir.at(&name);
-    let mut note = String::new();
+    let mut note = Vec::new();
     (&file)
         .take(MAX_NOTE)
-        .read_to_string(&mut note)
+        .read_to_end(&mut note)
         .map_err(|error| Error::io("read", &path, error))?;
     Ok(LeaseState {
         held: Some(Lock::try_take(file, &path, Mode::Shared)?.is_err()),
-        running: note.lines().next().and_then(read_note),
+        running: note.split(|byte| *byte == b'\n').next().and_then(read_note),
     })
 }
 
-fn read_note(line: &str) -> Option<Running> {
-    serde_json::from_str(line).ok()
+/// Of a note that cannot be read, whatever its bytes are, nothing is known; the lock tells all the same.
+fn read_note(line: &[u8]) -> Option<Running> {
+    serde_json::from_slice(line).ok()
 }
 
 pub(crate) fn output(store: &FileStore, task: &TaskId, agent: &AgentId) -> Result<File> {
@@ -96,7 +97,7 @@ mod tests {
     #[test]
     fn a_note_of_version_0_1_0_is_understood_and_says_that_nobody_watches() {
         let line = r#"{"pid":7,"process":{"boot":"b","namespace":1,"started":9},"host":"h"}"#;
-        let running = read_note(line).unwrap();
+        let running = read_note(line.as_bytes()).unwrap();
         assert_eq!((running.command.pid, running.host.as_str()), (7, "h"));
         assert_eq!(running.command.process.unwrap().started, 9);
         assert!(!running.watches && !running.cleared && !running.init);

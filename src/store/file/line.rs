@@ -1,20 +1,25 @@
 //! The lines of the registry's files: one JSON object each, `"schema"` first. Lines of journals end in a checksum.
 
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::model::{
     Agent, AgentId, Change, Counts, Event, Extra, Finding, NEWEST_SCHEMA, SeveritySums, Task,
-    TaskId, TaskStatus, Timestamp, Totals,
+    TaskId, TaskStatus, Timestamp, Totals, number,
 };
 
 /// A line of the global journal: one lifecycle change, whole, and what both registries count after it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Commit {
     pub(crate) schema: u32,
+    #[serde(deserialize_with = "number::counted")]
     pub(crate) rev: u64,
     /// The task's rev before this one, 0 if there is none; lines of 0.1.0 do not say. See [`super::rev`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "number::counted_if_any",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) prev: Option<u64>,
     pub(crate) at: Timestamp,
     pub(crate) task: TaskId,
@@ -39,8 +44,9 @@ pub(crate) struct Commit {
 /// What the hot path needs to know of the global journal's last line.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct CommitHead {
+    #[serde(deserialize_with = "number::counted")]
     pub(crate) rev: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number::counted_if_any")]
     pub(crate) prev: Option<u64>,
     pub(crate) task: TaskId,
     pub(crate) change: Change,
@@ -52,6 +58,7 @@ pub(crate) struct CommitHead {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Mark {
     pub(crate) schema: u32,
+    #[serde(deserialize_with = "number::counted")]
     pub(crate) rev: u64,
     pub(crate) at: Timestamp,
     pub(crate) change: Change,
@@ -66,6 +73,7 @@ pub(crate) struct Mark {
 /// What the hot path needs to know of a task's last mark.
 #[derive(Debug, Deserialize)]
 pub(crate) struct MarkHead {
+    #[serde(deserialize_with = "number::counted")]
     pub(crate) rev: u64,
     pub(crate) change: Change,
 }
@@ -95,9 +103,10 @@ pub(crate) struct FindingLine {
 impl<'de> Deserialize<'de> for AgentLine {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut agent: Agent = Deserialize::deserialize(deserializer)?;
+        let rev = take::<Option<u64>, D::Error>(&mut agent.extra, "rev")?;
         Ok(Self {
-            schema: take(&mut agent.extra, "schema")?,
-            rev: take(&mut agent.extra, "rev")?,
+            schema: take_schema(&mut agent.extra)?,
+            rev: rev.map(number::within).transpose()?,
             agent,
         })
     }
@@ -107,11 +116,20 @@ impl<'de> Deserialize<'de> for FindingLine {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut finding: Finding = Deserialize::deserialize(deserializer)?;
         Ok(Self {
-            schema: take(&mut finding.extra, "schema")?,
+            schema: take_schema(&mut finding.extra)?,
             sums: take(&mut finding.extra, "sums")?,
             finding,
         })
     }
+}
+
+/// That it is known was checked of the first `schema` in the line; of two the last one is read here.
+fn take_schema<E: serde::de::Error>(extra: &mut Extra) -> Result<u32, E> {
+    let schema = take(extra, "schema")?;
+    if schema > NEWEST_SCHEMA {
+        return Err(E::custom("two schemas"));
+    }
+    Ok(schema)
 }
 
 fn take<T: DeserializeOwned, E: serde::de::Error>(extra: &mut Extra, key: &str) -> Result<T, E> {
@@ -247,15 +265,18 @@ fn after_lost_page(line: &[u8]) -> &[u8] {
 }
 
 fn check_schema(line: &[u8]) -> Result<(), Bad> {
+    // Nothing but the schema is read: what stands beside it may be of a later version, or as odd as an import had it.
     #[derive(Deserialize)]
     struct Versioned {
         schema: u64,
-        #[serde(flatten)]
-        _rest: IgnoredAny,
     }
     // What this program wrote is recognized by its first bytes; all else is looked at closely.
     if line.starts_with(b"{\"schema\":1,") || line.starts_with(b"{\"schema\":2,") {
         return Ok(());
+    }
+    // A list would do for the parser.
+    if !line.trim_ascii_start().starts_with(b"{") {
+        return Err(Bad::Garbage("it does not parse: not an object".to_owned()));
     }
     match serde_json::from_slice::<Versioned>(line) {
         Ok(versioned) if versioned.schema > u64::from(NEWEST_SCHEMA) => {

@@ -53,6 +53,8 @@ mod lock;
 mod moment;
 mod overview;
 mod proof;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod read;
 mod record;
 mod recount;

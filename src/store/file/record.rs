@@ -20,6 +20,7 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{AtFlags, StatxFlags};
 use rustix::io::retry_on_intr;
 
+use crate::model::number;
 use crate::store::{Error, Result};
 
 /// Room for a record and for longer ones of later versions.
@@ -70,11 +71,10 @@ impl Record {
             return None;
         }
         let mut words = body.split(' ');
-        let record = Self {
-            rev: words.next()?.parse().ok()?,
-            home: words.next()?.to_owned(),
-        };
-        Some(record)
+        let rev = words.next()?.parse().ok()?;
+        let home = words.next()?.to_owned();
+        // Revs are counted on from.
+        (rev <= number::MOST).then_some(Self { rev, home })
     }
 
     /// Writes it in place into a lock file, which must not be open for appending. Without it only damage goes unnoticed,

@@ -167,3 +167,15 @@ fn a_lease_tells_yes_while_it_is_held_and_no_within_a_second_of_death() {
     std::fs::write(world.env.task_dir("T").join("leases/a"), "").unwrap();
     assert_eq!(world.alive("a"), "unknown");
 }
+
+#[test]
+fn whoever_holds_a_lease_lives_whatever_its_note_has_become() {
+    let world = World::new();
+    world.env.agent("T", "a");
+    change(&world, "a", "findings_before", "0,\"leased\":true");
+    let lease = world.env.task_dir("T").join("leases/a");
+    std::fs::write(&lease, b"\xff\xfe no note\n").unwrap();
+    let held = std::fs::File::open(&lease).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    assert_eq!(world.alive("a"), "yes");
+}

@@ -53,6 +53,16 @@ fn the_last_lines_are_those_at_the_end() {
 }
 
 #[test]
+fn words_that_nothing_can_have_dropped_so_much_are_the_commands_own() {
+    let beginning = "x".repeat(1 << 20);
+    let text = format!("{beginning}\n[… {} bytes dropped …]\nend", u64::MAX);
+    let env = with_output(text.as_bytes());
+    assert_eq!(env.ok(&["output", "a"]), text);
+    assert_eq!(env.ok(&["output", "a", "-n", "1"]), "end");
+    assert_eq!(env.json(&["output", "a"])["output"], text);
+}
+
+#[test]
 fn it_is_followed_until_the_agent_has_ended() {
     let env = with_output(b"one\n");
     let mut following = Running::start(&mut env.command(&["output", "a", "--follow"]));

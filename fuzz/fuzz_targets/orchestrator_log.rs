@@ -1,0 +1,12 @@
+//! An agent's progress log and findings, as the orchestrator wrote them.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use tempfile::TempDir;
+
+static BASE: LazyLock<TempDir> = LazyLock::new(|| TempDir::new().expect("a temporary directory"));
+
+fuzz_target!(|bytes: &[u8]| agentreg::orchestrator::properties::log(BASE.path(), bytes));
