@@ -12,6 +12,7 @@ mod inherits;
 mod killed;
 mod nested;
 mod reap;
+mod secrets;
 mod slots;
 mod streams;
 mod terminal;

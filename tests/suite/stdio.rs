@@ -216,7 +216,7 @@ fn a_detached_run_names_its_agent_though_the_lock_cannot_be_had_any_more() {
                 "run",
                 "--detach",
                 "--task=t",
-                "--lock-timeout=0",
+                "--lock-timeout=0s",
                 "--id",
                 id,
             ])

@@ -95,7 +95,7 @@ fn a_command_that_prints_without_end_keeps_its_bound_and_goes_on() {
         let world = limited("2MiB");
         let script = "while :; do head -c 1000000 /dev/zero | tr '\\0' a; echo x >> turns; done";
         let mut run = world
-            .run("a", &[how, "--grace=0"], script)
+            .run("a", &[how, "--grace=0s"], script)
             .stdout(std::process::Stdio::null())
             .spawn()
             .unwrap();
@@ -107,7 +107,7 @@ fn a_command_that_prints_without_end_keeps_its_bound_and_goes_on() {
         until("it to go on", || turns() > before);
         // Others have room, and so has its own end.
         world.env.agent("T", "other");
-        world.env.ok(&["terminate", "a", "--grace", "0"]);
+        world.env.ok(&["terminate", "a", "--grace", "0s"]);
         run.wait().unwrap();
         assert_eq!(world.end("a").0, "terminated");
         until("the lease to be free", || world.lease_is_free("a"));
