@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use fd_lock::RwLock;
 
+use crate::model::masked;
 use crate::store::{Error, Holder, Result};
 
 /// The first nap between two tries, about what one turn of another process takes; each is twice as long as the one before.
