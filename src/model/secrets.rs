@@ -95,12 +95,9 @@ fn in_word(word: &str) -> String {
         .map_or(word, |end| &word[..end]);
     let rest = &word[name.len()..];
     // `--user=name:password`.
-    if let Some(name) = rest
-        .strip_prefix('=')
-        .filter(|_| LOGINS.contains(&name))
-        .and_then(login)
-    {
-        return format!("{}{name}:{MASK}", &word[..word.len() - rest.len() + 1]);
+    let value = rest.strip_prefix('=').filter(|_| LOGINS.contains(&name));
+    if let Some(user) = value.and_then(login) {
+        return format!("{name}={user}:{MASK}");
     }
     // `--password=correct horse`, `PASSWORD=correct horse`, `X-Api-Key: X`: all of the word belongs to the name.
     if let Some(value) = rest.strip_prefix(['=', ':'])
