@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use agentreg::model::{Json, MAX_DATA, MAX_MESSAGE, MAX_PROMPT};
 
 use crate::cli::value::too_long;
-use crate::output::Failure;
+use crate::output::{Failure, Stream};
 
 /// A line of a log holds the data some levels down, and what is written must be readable again: `serde_json` reads 128.
 const MAX_DATA_DEPTH: usize = 100;
@@ -33,7 +33,7 @@ pub fn prompt(text: &str) -> Result<String, Failure> {
 fn bounded(text: &str, what: &str, most: usize) -> Result<String, Failure> {
     let bound = Bound { what, most };
     let text = if text == "-" {
-        without_newline(read(io::stdin().lock(), "standard input", bound)?)
+        without_newline(read(Stream::stdin(), "standard input", bound)?)
     } else {
         text.to_owned()
     };
@@ -66,7 +66,7 @@ pub fn data(argument: &str) -> Result<Json, Failure> {
         most: MAX_DATA,
     };
     let text = match argument.strip_prefix('@') {
-        _ if argument == "-" => read(io::stdin().lock(), "standard input", bound)?,
+        _ if argument == "-" => read(Stream::stdin(), "standard input", bound)?,
         Some(path) => {
             let file = File::open(path).map_err(|error| unreadable(path, &error))?;
             read(file, path, bound)?

@@ -25,19 +25,27 @@ const SAYS: [&str; 11] = [
     "cookie",
 ];
 
-/// So is one whose last part is one of these, or ends with `pass`.
-const ENDS_WITH: [&str; 3] = ["auth", "pat", "sig"];
+/// So is one whose last part is one of these, or ends with `pass` or `pwd`.
+const ENDS_WITH: [&str; 7] = ["auth", "cred", "creds", "jwt", "pat", "pw", "sig"];
+
+/// What every shell keeps its directory in.
+const DIRECTORIES: [&str; 2] = ["PWD", "OLDPWD"];
+
+/// What follows these is a name, and a password behind a colon if there is one.
+const LOGINS: [&str; 4] = ["-u", "-U", "--user", "--proxy-user"];
 
 /// The words of a command with the values of its secrets masked.
 pub fn masked(words: &[String]) -> Vec<String> {
     let mut is_value = false;
+    let mut is_login = false;
     let mut masked = Vec::with_capacity(words.len());
     for (at, word) in words.iter().enumerate() {
-        masked.push(if is_value {
-            MASK.to_owned()
-        } else {
-            in_word(word)
+        masked.push(match login(word).filter(|_| is_login) {
+            _ if is_value => MASK.to_owned(),
+            Some(name) => format!("{name}:{MASK}"),
+            None => in_word(word),
         });
+        is_login = LOGINS.contains(&word.as_str());
         // Asked also of a word that is masked: it may be an option after one that had no value.
         is_value = announces(word, at == 0);
     }
@@ -60,13 +68,24 @@ fn announces(word: &str, is_program: bool) -> bool {
             .any(|say| name.to_ascii_lowercase().ends_with(say))
 }
 
+/// The name in front of a password, in one word with it.
+fn login(word: &str) -> Option<&str> {
+    let (name, password) = word.split_once(':')?;
+    (!password.is_empty() && !password.starts_with("//")).then_some(name)
+}
+
 fn is_secret(name: &str) -> bool {
+    if DIRECTORIES.contains(&name) {
+        return false;
+    }
     let name = name.to_ascii_lowercase();
     let last = name
         .rsplit(['-', '_', '.', ']'])
         .find(|part| !part.is_empty());
     SAYS.iter().any(|say| name.contains(say))
-        || last.is_some_and(|last| last.ends_with("pass") || ENDS_WITH.contains(&last))
+        || last.is_some_and(|last| {
+            last.ends_with("pass") || last.ends_with("pwd") || ENDS_WITH.contains(&last)
+        })
 }
 
 /// One word, of which a part may be the value of a secret.
@@ -75,6 +94,11 @@ fn in_word(word: &str) -> String {
         .find(|c| !is_of_name(c))
         .map_or(word, |end| &word[..end]);
     let rest = &word[name.len()..];
+    // `--user=name:password`.
+    let value = rest.strip_prefix('=').filter(|_| LOGINS.contains(&name));
+    if let Some(user) = value.and_then(login) {
+        return format!("{name}={user}:{MASK}");
+    }
     // `--password=correct horse`, `PASSWORD=correct horse`, `X-Api-Key: X`: all of the word belongs to the name.
     if let Some(value) = rest.strip_prefix(['=', ':'])
         && is_secret(name)
@@ -261,6 +285,16 @@ mod tests {
             (
                 &["c", "--client-secret", "-S3"],
                 "c | --client-secret | ***",
+            ),
+            (
+                &["c", "MYSQL_PWD=S3", "PWD=/x"],
+                "c | MYSQL_PWD=*** | PWD=/x",
+            ),
+            (&["curl", "-u", "me:S:3"], "curl | -u | me:***"),
+            (&["curl", "--user=me:S3"], "curl | --user=me:***"),
+            (
+                &["docker", "-u", "https://h:5/x"],
+                "docker | -u | https://h:5/x",
             ),
         ] {
             assert_eq!(line(words), shown);

@@ -4,8 +4,9 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::io::{BufReader, Read};
+use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::folder::Folder;
 use super::note::{Note, Notes, Place};
@@ -25,23 +26,149 @@ const MOST: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, serde::Deserialize)]
 struct Document {
-    total_tasks: Option<u64>,
-    total_agents_spawned: Option<u64>,
-    active_agents: Option<u64>,
     #[serde(default)]
-    tasks: Names,
+    total_tasks: Lenient<Count>,
     #[serde(default)]
-    agents: Agents,
+    total_agents_spawned: Lenient<Count>,
+    #[serde(default)]
+    active_agents: Lenient<Count>,
+    #[serde(default)]
+    tasks: Lenient<Names>,
+    #[serde(default)]
+    agents: Lenient<Agents>,
 }
 
-/// The names in a map, whatever stands under them.
+/// A value of which one of another kind says nothing, so that it hides nothing of the rest.
+#[derive(Debug, Default)]
+struct Lenient<T>(T);
+
+/// What a value of each kind comes to.
+trait Kinds: Default {
+    fn number(_number: u64) -> Self {
+        Self::default()
+    }
+
+    fn text(_text: &str) -> Self {
+        Self::default()
+    }
+
+    fn list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Self::default())
+    }
+
+    fn map<'de, A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Self::default())
+    }
+}
+
+impl<'de, T: Kinds> Deserialize<'de> for Lenient<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any(PhantomData)).map(Self)
+    }
+}
+
+struct Any<T>(PhantomData<T>);
+
+impl<'de, T: Kinds> Visitor<'de> for Any<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<T, E> {
+        Ok(T::number(number))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<T, E> {
+        Ok(T::text(text))
+    }
+
+    fn visit_unit<E>(self) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<T, A::Error> {
+        T::list(list)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::map(map)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Count(Option<u64>);
+
+impl Kinds for Count {
+    fn number(number: u64) -> Self {
+        Self(Some(number))
+    }
+}
+
+#[derive(Debug, Default)]
+struct Text(String);
+
+impl Kinds for Text {
+    fn text(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+/// The names of tasks: those in a map, whatever stands under them, or of a list.
 #[derive(Debug, Default)]
 struct Names(BTreeSet<String>);
 
-impl<'de> Deserialize<'de> for Names {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let named = BTreeMap::<String, IgnoredAny>::deserialize(deserializer)?;
-        Ok(Self(named.into_keys().collect()))
+impl Kinds for Names {
+    fn list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+        let mut names = BTreeSet::new();
+        while let Some(Lenient(Name(name))) = list.next_element()? {
+            names.extend(name);
+        }
+        Ok(Self(names))
+    }
+
+    fn map<'de, A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+        let mut names = BTreeSet::new();
+        while let Some((name, IgnoredAny)) = map.next_entry()? {
+            names.insert(name);
+        }
+        Ok(Self(names))
+    }
+}
+
+/// A task in a list: its name, or a record with it.
+#[derive(Debug, Default)]
+struct Name(Option<String>);
+
+impl Kinds for Name {
+    fn text(text: &str) -> Self {
+        Self(Some(text.to_owned()))
+    }
+
+    fn map<'de, A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+        let mut name = None;
+        while let Some(key) = map.next_key::<String>()? {
+            let Lenient(Text(text)) = map.next_value()?;
+            if matches!(key.as_str(), "task_id" | "id") && !text.is_empty() {
+                name = Some(text);
+            }
+        }
+        Ok(Self(name))
     }
 }
 
@@ -59,11 +186,9 @@ struct Known {
     seen: Cell<bool>,
 }
 
-#[derive(serde::Deserialize)]
+#[derive(Debug, Default)]
 struct Record {
-    #[serde(default)]
-    task_id: String,
-    #[serde(default)]
+    task: String,
     status: String,
 }
 
@@ -74,27 +199,32 @@ impl Agents {
     }
 }
 
-impl<'de> Deserialize<'de> for Agents {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(AgentsVisitor)
+impl Kinds for Record {
+    fn map<'de, A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+        let mut record = Self::default();
+        while let Some(key) = map.next_key::<String>()? {
+            let field = match key.as_str() {
+                "task_id" => &mut record.task,
+                "status" => &mut record.status,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            let Lenient(Text(text)) = map.next_value()?;
+            *field = text;
+        }
+        Ok(record)
     }
 }
 
-struct AgentsVisitor;
-
-impl<'de> Visitor<'de> for AgentsVisitor {
-    type Value = Agents;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map of agents")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Agents, A::Error> {
-        let mut agents = Agents::default();
+impl Kinds for Agents {
+    fn map<'de, A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+        let mut agents = Self::default();
         let mut numbers: HashMap<String, usize> = HashMap::new();
-        while let Some((id, record)) = map.next_entry::<Box<str>, Record>()? {
+        while let Some((id, Lenient(record))) = map.next_entry::<Box<str>, Lenient<Record>>()? {
             let next = numbers.len();
-            let task = *numbers.entry(record.task_id).or_insert_with_key(|task| {
+            let task = *numbers.entry(record.task).or_insert_with_key(|task| {
                 agents.tasks.push(task.clone());
                 next
             });
@@ -139,7 +269,7 @@ impl GlobalRegistry {
 
     /// The tasks that it names.
     pub(super) fn tasks(&self) -> impl Iterator<Item = &str> {
-        self.document.tasks.0.iter().map(String::as_str)
+        self.document.tasks.0.0.iter().map(String::as_str)
     }
 
     /// Compares what it says of an agent with how that came in. The newest generation keeps its agents elsewhere.
@@ -150,11 +280,11 @@ impl GlobalRegistry {
         status: Status,
         notes: &mut Notes,
     ) {
-        if self.document.agents.by_id.is_empty() {
+        if self.document.agents.0.by_id.is_empty() {
             return;
         }
-        let known = self.document.agents.by_id.get(agent.as_str());
-        let known = known.filter(|known| self.document.agents.task_of(known) == task.as_str());
+        let known = self.document.agents.0.by_id.get(agent.as_str());
+        let known = known.filter(|known| self.document.agents.0.task_of(known) == task.as_str());
         let Some(known) = known else {
             notes.differs(
                 &self.place,
@@ -185,13 +315,17 @@ impl GlobalRegistry {
             .fold(Counts::default(), |sum, counts| sum.plus(*counts));
         let document = &self.document;
         let listed = [
-            ("total_tasks", document.total_tasks, came_in.len() as u64),
+            (
+                "total_tasks",
+                document.total_tasks.0.0,
+                came_in.len() as u64,
+            ),
             (
                 "total_agents_spawned",
-                document.total_agents_spawned,
+                document.total_agents_spawned.0.0,
                 counts.spawned,
             ),
-            ("active_agents", document.active_agents, counts.active),
+            ("active_agents", document.active_agents.0.0, counts.active),
         ];
         for (name, said, counted) in listed {
             if let Some(said) = said.filter(|said| all && *said != counted) {
@@ -204,7 +338,7 @@ impl GlobalRegistry {
             let what = format!("task {task} is only here, its directory is not there: left out");
             notes.differs(&self.place, what);
         }
-        let agents = &self.document.agents;
+        let agents = &self.document.agents.0;
         let mut only_here = BTreeMap::new();
         for (id, known) in agents.by_id.iter().filter(|(_, known)| !known.seen.get()) {
             let task = agents.task_of(known);

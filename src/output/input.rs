@@ -1,11 +1,11 @@
 //! What a person does to a program that draws: keys, a new size, signals.
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, BufReader, IsTerminal, Read};
 
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::Signals;
 
-use super::Failure;
+use super::{Failure, Stream};
 
 /// Something that was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub fn listen(tell: impl Fn(Heard) -> bool + Clone + Send + 'static) -> Result<(
     })?;
     if io::stdin().is_terminal() {
         aside(move || {
-            for key in io::stdin().lock().bytes() {
+            for key in BufReader::new(Stream::stdin()).bytes() {
                 match key {
                     Ok(key) if tell(Heard::Key(key)) => {}
                     _ => return,

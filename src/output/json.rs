@@ -263,9 +263,9 @@ impl<T: Serialize> Serialize for WithForeign<'_, T> {
 
 /// The names of an object's fields, as it is printed: no list of them is kept that could miss one.
 fn names(object: &impl Serialize) -> Result<BTreeSet<String>, serde_json::Error> {
-    let object: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(&serde_json::to_string(object)?)?;
-    Ok(object.into_iter().map(|(name, _)| name).collect())
+    // Their values are not read: a number may be beyond any type.
+    let object: BTreeMap<String, Json> = serde_json::from_str(&serde_json::to_string(object)?)?;
+    Ok(object.into_keys().collect())
 }
 
 /// A task beside its counts: what `task new|show|set|close` answer.

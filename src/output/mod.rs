@@ -29,5 +29,6 @@ pub use exit::Exit;
 pub use input::{Heard, aside, listen};
 pub use printed::Printed;
 pub use screen::Screen;
+pub use stream::Stream;
 pub use terminal::{ColorChoice, Terminal};
 pub use working::Working;

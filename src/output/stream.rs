@@ -1,7 +1,8 @@
-//! Standard output and standard error, written to whatever mode they are in.
+//! The standard streams, read from and written to whatever mode they are in.
 //!
 //! A stream that is inherited may have been put into non-blocking mode by whoever shares it: Node.js, an event loop, some
-//! terminals and CI runners do. Then a pipe that is full says EAGAIN where it would have waited, so here it is waited for.
+//! terminals and CI runners do. Then a pipe that is full, or empty, says EAGAIN where it would have waited, so here it is
+//! waited for.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -9,11 +10,16 @@ use std::os::fd::BorrowedFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, retry_on_intr};
 
-/// One of the two. It keeps nothing back: what was written has left the process.
+/// One of the three. It keeps nothing back: what was written has left the process.
 #[derive(Debug)]
 pub struct Stream(BorrowedFd<'static>);
 
 impl Stream {
+    /// Standard input.
+    pub fn stdin() -> Self {
+        Self(rustix::stdio::stdin())
+    }
+
     /// Standard output.
     pub fn stdout() -> Self {
         Self(rustix::stdio::stdout())
@@ -31,14 +37,21 @@ impl Stream {
             && fds.iter().any(|fd| fd.revents().contains(PollFlags::ERR))
     }
 
-    /// Waits until it takes more, or says why it takes none.
-    fn wait(&self) -> rustix::io::Result<usize> {
-        retry_on_intr(|| {
-            poll(
-                &mut [PollFd::from_borrowed_fd(self.0, PollFlags::OUT)],
-                None,
-            )
-        })
+    /// Waits until it takes or has more, or says why it does not.
+    fn wait(&self, until: PollFlags) -> rustix::io::Result<usize> {
+        retry_on_intr(|| poll(&mut [PollFd::from_borrowed_fd(self.0, until)], None))
+    }
+}
+
+impl io::Read for Stream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match rustix::io::read(self.0, &mut *into) {
+                Err(Errno::AGAIN) => self.wait(PollFlags::IN)?,
+                Err(Errno::INTR) => continue,
+                read => return Ok(read?),
+            };
+        }
     }
 }
 
@@ -46,7 +59,7 @@ impl io::Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             match rustix::io::write(self.0, bytes) {
-                Err(Errno::AGAIN) => self.wait()?,
+                Err(Errno::AGAIN) => self.wait(PollFlags::OUT)?,
                 Err(Errno::INTR) => continue,
                 written => return Ok(written?),
             };

@@ -241,3 +241,58 @@ fn files_are_private_whatever_the_umask() {
     }
     assert!(seen > 10);
 }
+
+#[test]
+fn a_report_costs_what_it_says_however_much_its_agent_was_registered_with() {
+    let env = Env::new();
+    env.task("T");
+    let prompt = "p".repeat(16 * 1024);
+    let labels: Vec<String> = (0..64).map(|n| format!("--label=k{n}=v")).collect();
+    let mut register = vec!["register", "--task=T", "--type=w", "--id=a", "--prompt"];
+    register.push(&prompt);
+    env.ok(&register);
+    let log = env.task_dir("T").join("agents/active/a.jsonl");
+    let grows = |args: &[&str]| {
+        let before = std::fs::metadata(&log).unwrap().len();
+        env.ok(&[args, &["--task=T", "--agent=a"]].concat());
+        std::fs::metadata(&log).unwrap().len() - before
+    };
+    for args in [&["progress", "-p", "5"][..], &["progress", "a word"]] {
+        let bytes = grows(args);
+        assert!(bytes < 1000, "{args:?}: {bytes}");
+    }
+    // It is kept all the same.
+    let exported = env.json(&["export", "T"]);
+    assert_eq!(exported["agents"][0]["prompt"].as_str(), Some(&*prompt));
+    assert_eq!(
+        env.json(&["status", "T"])["agents"][0]["prompt"],
+        serde_json::Value::Null
+    );
+    env.ok(&[
+        "progress",
+        "--task=T",
+        "--agent=a",
+        "-s",
+        "completed",
+        "over",
+    ]);
+    for document in ["journal.jsonl", "tasks/T/journal.jsonl"] {
+        let text = std::fs::read_to_string(env.home().join(document)).unwrap();
+        assert!(text.matches(&prompt).count() <= 1, "{document}");
+    }
+    assert_eq!(
+        env.json(&["export", "T"])["agents"][0]["prompt"].as_str(),
+        Some(&*prompt)
+    );
+
+    let many: Vec<&str> = ["register", "--task=T", "--type=w"]
+        .into_iter()
+        .chain(labels.iter().map(String::as_str))
+        .collect();
+    env.ok(&many);
+    let said = env.fails(2, &[&many[..], &["--label=one=more"]].concat());
+    assert!(said.contains("64"), "{said}");
+    let run = [&["run"], &many[1..], &["--label=one=more", "--", "true"]].concat();
+    let ran = env.run(&run);
+    assert!(ran.stderr.contains("64"), "{ran:?}");
+}

@@ -1,6 +1,9 @@
 //! `import` and `export`: the orchestrator's workspace comes in whole, and comes out again.
 
 mod export;
+mod newest;
+mod untrusted;
+mod values;
 mod workspace;
 
 use std::collections::BTreeMap;

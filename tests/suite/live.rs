@@ -1,6 +1,7 @@
 //! Agents that live and die: real processes, signals and terminals.
 
 mod alive;
+mod bounded;
 mod detach;
 mod ends;
 mod examples;
@@ -11,6 +12,7 @@ mod inherits;
 mod killed;
 mod nested;
 mod reap;
+mod secrets;
 mod slots;
 mod streams;
 mod terminal;
@@ -181,7 +183,7 @@ fn word(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn kill(pid: i32, signal: Signal) {
+pub fn kill(pid: i32, signal: Signal) {
     let _ = kill_process(Pid::from_raw(pid).unwrap(), signal);
 }
 
@@ -193,7 +195,7 @@ fn read(path: &std::path::Path) -> String {
 }
 
 /// Field `n` of a process's `/proc/<pid>/stat`, counted from its state; none if it is gone.
-fn stat(pid: i32, n: usize) -> Option<String> {
+pub fn stat(pid: i32, n: usize) -> Option<String> {
     let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields = line.rsplit_once(')')?.1.split_ascii_whitespace();
     fields.map(str::to_owned).nth(n)
@@ -219,7 +221,7 @@ fn children(parent: i32) -> Vec<i32> {
 }
 
 /// The processes that live and belong to this home.
-fn of_home(env: &Env) -> Vec<i32> {
+pub fn of_home(env: &Env) -> Vec<i32> {
     let variable = format!("AGENTREG_HOME={}\0", env.home().display());
     processes(|pid| {
         fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| {

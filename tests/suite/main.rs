@@ -30,6 +30,7 @@ mod schema_1;
 mod snapshot;
 mod spelling;
 mod state;
+mod stdio;
 mod stopped;
 mod terminal;
 mod watching;

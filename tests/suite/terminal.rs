@@ -152,6 +152,45 @@ fn what_agents_wrote_steers_no_terminal_in_any_command() {
 }
 
 #[test]
+fn what_a_shell_completes_steers_no_terminal() {
+    let env = nasty_registry();
+    let mut described = 0;
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        for words in [
+            &["task", "show", ""][..],
+            &["task", "close", ""],
+            &["status", ""],
+            &["output", ""],
+            &["terminate", ""],
+            &["wait", ""],
+            &["reports", "--task", "T", ""],
+            &["progress", "--agent", ""],
+            &["finding", "--task", ""],
+            &["finding", "--type", ""],
+            &["register", "--parent", ""],
+        ] {
+            let mut program = env.command(&["--", "agentreg"]);
+            program
+                .args(words)
+                .env("COMPLETE", shell)
+                .env("_CLAP_COMPLETE_INDEX", words.len().to_string())
+                .env("_CLAP_COMPLETE_COMP_TYPE", "9")
+                .env("_CLAP_COMPLETE_SPACE", "true")
+                .env("_CLAP_IFS", "\n");
+            let ran = Ran::from(program.output().unwrap());
+            assert_eq!(ran.code, Some(0), "{shell} {words:?}: {ran:?}");
+            // Some shells take a tabulator for the end of a candidate.
+            let shown = ran.stdout.replace('\t', " ");
+            if let Some(objection) = objection(&shown, false) {
+                panic!("{shell} {words:?}: {objection}");
+            }
+            described += shown.matches("\\u{1b}").count();
+        }
+    }
+    assert!(described > 0, "no description was shown");
+}
+
+#[test]
 fn a_real_terminal_gets_only_text_and_colours() {
     let env = nasty_registry();
     for command in SHOWING {

@@ -265,7 +265,7 @@ fn after_lost_page(line: &[u8]) -> &[u8] {
 }
 
 fn check_schema(line: &[u8]) -> Result<(), Bad> {
-    // Nothing but the schema is read: what stands beside it may be of a later version, or as odd as an import had it.
+    // All else is passed over where it stands: `flatten` would read each number in it, and some are beyond any type.
     #[derive(Deserialize)]
     struct Versioned {
         schema: u64,

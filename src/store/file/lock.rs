@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use fd_lock::RwLock;
 
+use crate::model::masked;
 use crate::store::{Error, Holder, Result};
 
 /// The first nap between two tries, about what one turn of another process takes; each is twice as long as the one before.
@@ -236,8 +237,20 @@ fn holder(inode: u64) -> Option<Holder> {
     let command = std::fs::read(format!("/proc/{pid}/cmdline"))
         .ok()
         .map(|line| {
-            let words = String::from_utf8_lossy(&line).replace('\0', " ");
-            words.trim_end().chars().take(120).collect()
+            let words = line
+                .strip_suffix(b"\0")
+                .unwrap_or(&line)
+                .split(|byte| *byte == 0);
+            let words: Vec<String> = words
+                .map(|word| String::from_utf8_lossy(word).into_owned())
+                .collect();
+            // The error is pasted into issues as a stored command is.
+            masked(&words)
+                .join(" ")
+                .trim_end()
+                .chars()
+                .take(120)
+                .collect()
         });
     Some(Holder {
         pid,

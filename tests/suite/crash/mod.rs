@@ -9,6 +9,7 @@ pub mod check;
 mod errors;
 mod kills;
 mod old;
+mod output;
 mod rotation;
 pub mod strace;
 mod torn;

@@ -1,10 +1,10 @@
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 
 use expectrl::{Eof, Expect, Session};
 
 use super::{Running, parsed};
-use crate::env::Env;
+use crate::env::{BINARY, Env};
 
 /// An agent whose command printed this.
 fn with_output(bytes: &[u8]) -> Env {
@@ -130,4 +130,72 @@ fn what_is_not_kept_is_not_waited_for() {
     Running::start(&mut env.command(&["output", "a", "--follow"])).exits(3);
     drop(run.child.stdin.take());
     run.end();
+}
+
+#[test]
+fn an_output_that_was_emptied_is_followed_from_its_new_beginning() {
+    // Shorter than what was shown, and longer: by then it only looks as if nothing had happened.
+    for new in ["three\n", "three, and much more than there was before\n"] {
+        let env = with_output(b"one\ntwo\n");
+        let mut following = Running::start(&mut env.command(&["output", "a", "--follow"]));
+        assert_eq!([following.line(), following.line()], ["one", "two"]);
+        following.until_it_watches();
+        fs::write(log(&env), new).unwrap();
+        assert_eq!(following.line(), new.trim_end());
+        append(&env, b"four\n");
+        assert_eq!(following.line(), "four");
+        env.reports("t", "a", &["-s", "completed"]);
+        following.exits(0);
+        let mut said = String::new();
+        let mut stderr = following.child.stderr.take().unwrap();
+        stderr.read_to_string(&mut said).unwrap();
+        assert!(said.contains("the output of agent a was cut off"), "{said}");
+    }
+}
+
+#[test]
+fn an_output_that_another_file_took_the_place_of_is_followed_there() {
+    let env = with_output(b"one\n");
+    let mut following = Running::start(&mut env.command(&["output", "a", "--follow"]));
+    assert_eq!(following.line(), "one");
+    following.until_it_watches();
+    fs::rename(log(&env), log(&env).with_extension("log.1")).unwrap();
+    fs::write(log(&env), "two, in another file\n").unwrap();
+    assert_eq!(following.line(), "two, in another file");
+    env.reports("t", "a", &["-s", "completed"]);
+    following.exits(0);
+    assert_eq!(following.rest(), Vec::<String>::new());
+}
+
+#[test]
+fn however_much_was_printed_no_more_than_a_part_of_it_is_held() {
+    // One line, and bytes that JSON has no word for.
+    let mut bytes = b"\x1b\xff\"".repeat(8 << 20);
+    bytes.extend_from_slice(b"\nlast\n");
+    let env = with_output(&bytes);
+    for args in [
+        &["output", "a", "--json"][..],
+        &["output", "a", "--follow", "--json"],
+        &["output", "a", "-n", "2", "--json"],
+        &["output", "a", "-n", "2"],
+        &["output", "a", "-n", "1"],
+    ] {
+        if args.contains(&"--follow") {
+            env.reports("t", "a", &["-s", "completed"]);
+        }
+        // In kilobytes of address space, of which the program itself takes a part.
+        let mut shell = std::process::Command::new("sh");
+        env.prepare(&mut shell)
+            .args([
+                "-c",
+                "ulimit -v 20000 && exec \"$0\" \"$@\" | tail -c 100",
+                BINARY,
+            ])
+            .args(args);
+        let ran = shell.output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success() && said.is_empty(), "{args:?}: {said}");
+        let end = String::from_utf8_lossy(&ran.stdout);
+        assert!(end.contains("last"), "{args:?}: {end}");
+    }
 }
