@@ -17,7 +17,7 @@ use crate::state::tally;
 use crate::stopped::Stopped;
 
 /// The calls that only look.
-const READERS: [&[&str]; 10] = [
+const READERS: [&[&str]; 9] = [
     &["status", "--json"],
     &["status", "T", "--all", "--json"],
     &["status", "T", "--tree"],
@@ -27,7 +27,6 @@ const READERS: [&[&str]; 10] = [
     &["reports", "--task", "T", "--json"],
     &["events", "--json"],
     &["export", "T"],
-    &["output", "mine", "--task", "T", "--json"],
 ];
 
 /// Open tasks and a closed one, findings, and a change that is committed and not applied.
