@@ -153,14 +153,17 @@ fn a_limit_on_the_size_of_files_is_an_error_and_leaves_nothing_half_done() {
     let limit = format!("-f {}", before.len() / 512 + 1);
     let long = "x".repeat(8_000);
     for (args, file) in [
-        (["progress", "--task", "t", "--agent", "a", &long], &log),
         (
-            ["progress", "--task", "t", "--agent", "b", "-sfailed"],
+            &["progress", "--task", "t", "--agent", "a", &long][..],
+            &log,
+        ),
+        (
+            &["progress", "--task", "t", "--agent", "b", "-s", "failed"],
             &env.home().join("journal.jsonl"),
         ),
     ] {
         let before = fs::read(file).unwrap();
-        let ran = limited(&env, &limit, &args);
+        let ran = limited(&env, &limit, args);
         assert_eq!(ran.code, Some(1), "{ran:?}");
         let says = ran.stderr.contains("File too large")
             && ran.stderr.contains(&file.display().to_string());

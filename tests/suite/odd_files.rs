@@ -104,6 +104,38 @@ fn what_is_not_the_registrys_is_noted_by_name_and_skipped_by_every_call() {
     env.is_healthy();
 }
 
+/// A repair that takes the journal for damaged, a recount of a copied home and the opening of a task leave it alone, too.
+#[test]
+fn a_directory_of_somebody_elses_among_the_tasks_is_never_taken_for_a_task() {
+    let whole = registry();
+    folder_with_a_note(&whole.home().join("tasks/odd"));
+    let env = Env::copy_of(whole.root());
+    let is_untouched = || {
+        let names = fs::read_dir(env.home().join("tasks/odd")).expect("it is there");
+        let names: Vec<_> = names.flatten().map(|entry| entry.file_name()).collect();
+        assert_eq!(names, ["notes"]);
+        let listed = env.json(&["task", "list", "--all"]);
+        assert_eq!(
+            listed["tasks"].as_array().map(Vec::len),
+            Some(3),
+            "{listed}"
+        );
+    };
+    // The first change in a copy recounts it.
+    env.ok(&["register", "--task", "T", "--type", "w"]);
+    is_untouched();
+    let said = env.fails(6, &["task", "new", "mine", "--id", "odd"]);
+    assert!(said.contains("tasks/odd"), "{said}");
+    is_untouched();
+    let journal = env.home().join("journal.jsonl");
+    let text = fs::read(&journal).expect("the journal");
+    fs::write(&journal, &text[..text.len() / 2]).expect("the journal");
+    env.fails(6, &["doctor"]);
+    env.ok(&["doctor", "--repair"]);
+    is_untouched();
+    env.is_healthy();
+}
+
 fn is_skipped(env: &Env, name: &str, make: fn(&Path)) {
     let path = env.home().join(name);
     make(&path);

@@ -60,3 +60,24 @@ fn the_deletion_of_a_removed_task_survives_death_at_every_step() {
         fs::remove_dir_all(env.home().join("closed/C")).expect("a directory");
     });
 }
+
+#[test]
+fn the_repair_of_an_emptied_task_survives_death_at_every_step() {
+    survives(|env| {
+        let dir = env.task_dir("T");
+        fs::remove_dir_all(&dir).expect("a directory");
+        crate::env::make_private_dir(&dir);
+    });
+}
+
+#[test]
+fn the_repair_of_a_journal_with_a_gap_survives_death_at_every_step() {
+    survives(|env| {
+        let path = env.home().join("journal.jsonl");
+        let text = fs::read(&path).expect("the journal");
+        let mut lines: Vec<_> = text.split_inclusive(|byte| *byte == b'\n').collect();
+        // The last change of a task that is not the last to have changed.
+        lines.remove(lines.len() - 3);
+        fs::write(&path, lines.concat()).expect("the journal");
+    });
+}

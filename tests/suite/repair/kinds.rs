@@ -286,3 +286,33 @@ fn a_journal_that_is_gone_is_told_by_every_change_and_mended() {
     is_right(&env, "after the repair");
     assert_eq!(env.counts("T").0, [4, 2, 1, 1, 0]);
 }
+
+/// All of a task's files are gone, and the journal still has its agents and their ends.
+#[test]
+fn a_task_whose_directory_was_emptied_is_told_and_restored_from_the_journal() {
+    // The journal's last line is of that task, and of another; something else may be left there.
+    for (last, left) in [
+        ("T", None),
+        ("U", None),
+        ("U", Some("notes")),
+        ("U", Some("lock")),
+    ] {
+        let env = registry();
+        env.agent(last, "more");
+        let known = statuses(&env);
+        let dir = env.task_dir("T");
+        fs::remove_dir_all(&dir).expect("a directory");
+        crate::env::make_private_dir(&dir);
+        if let Some(left) = left {
+            fs::write(dir.join(left), "").expect("a file");
+        }
+        let at = format!("{last}, {left:?}");
+        let told = env.run(&["doctor"]);
+        assert_eq!(told.code, Some(6), "{at}: {}", told.stdout);
+        assert!(told.stdout.contains("tasks/T/"), "{at}: {}", told.stdout);
+        env.ok(&["doctor", "--repair"]);
+        is_right(&env, &at);
+        assert_eq!(statuses(&env), known, "{at}");
+        env.ok(&["progress", "--task", "T", "--agent", "a", "goes on"]);
+    }
+}
