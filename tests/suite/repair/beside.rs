@@ -133,11 +133,8 @@ fn a_repair_beside_a_rotation_changes_nothing() {
 fn repaired_beside(call: &Call) -> usize {
     let whole = calls::registry(call, Before::Other);
     let mut sites = sites(&Env::copy_of(whole.root()), call.args);
-    sites.retain(|site| {
-        let makes = ["mkdir", "rename", "link", "unlink", "fchmod", "flock"];
-        let makes = makes.iter().any(|name| site.name.starts_with(name));
-        makes || site.syncs() || site.writes_file() || site.text.contains("O_CREAT")
-    });
+    sites.retain(|site| site.changes() || site.syncs() || site.locks());
+    sites.retain(|site| site.name != "exit_group");
     let repaired = AtomicUsize::new(0);
     two_at_a_time(&sites, |site| {
         let at = format!("{:?} stopped at {site}", call.args);
