@@ -150,13 +150,13 @@ fn a_limit_on_the_size_of_files_is_an_error_and_leaves_nothing_half_done() {
     // The journal's last line is of this task: that of another is written again before a change.
     env.agent("t", "last");
     let log = env.task_dir("t").join("agents/active/a.jsonl");
-    let before = fs::read(&log).unwrap();
+    let length = fs::metadata(&log).unwrap().len();
     // The shell counts in blocks: the log has room, and the line has not.
-    let limit = format!("-f {}", before.len() / 512 + 1);
-    let long = "x".repeat(8_000);
+    let limit = format!("-f {}", length / 512 + 1);
+    let message = "x".repeat(8_000);
     for (args, file) in [
         (
-            &["progress", "--task", "t", "--agent", "a", &long][..],
+            &["progress", "--task", "t", "--agent", "a", &message][..],
             &log,
         ),
         (

@@ -155,31 +155,23 @@ fn is_skipped(env: &Env, name: &str, make: fn(&Path)) {
         assert!(notes.contains(told.expect("a name")), "{name}: {notes}");
     }
     // A repair leaves it to its owner.
-    let kind = fs::symlink_metadata(&path)
-        .expect("it is there")
-        .file_type();
-    if kind.is_dir() {
-        fs::remove_dir_all(&path).expect("it can be removed");
-    } else {
+    fs::symlink_metadata(&path).expect("it is there");
+    if path.is_symlink() {
         fs::remove_file(&path).expect("it can be removed");
+    } else {
+        removed(&path);
     }
 }
 
 #[test]
 fn a_damaged_task_is_named_and_hides_no_other() {
-    let damages: [(&str, fn(&Path)); 6] = [
-        ("registry.json", |path| {
-            fs::remove_file(path).expect("settings")
-        }),
+    let damages = [
+        ("registry.json", removed as fn(&Path)),
         ("registry.json", note),
         ("registry.json", in_its_place),
-        ("journal.jsonl", |path| {
-            fs::write(path, "").expect("a journal")
-        }),
+        ("journal.jsonl", emptied),
         ("journal.jsonl", in_its_place),
-        ("agents/active", |path| {
-            fs::remove_dir_all(path).expect("a directory");
-        }),
+        ("agents/active", removed),
     ];
     for (name, damage) in damages {
         let env = registry();
@@ -213,4 +205,17 @@ fn a_damaged_task_is_named_and_hides_no_other() {
 fn in_its_place(path: &Path) {
     fs::remove_file(path).expect("a file");
     make_private_dir(path);
+}
+
+fn emptied(path: &Path) {
+    fs::write(path, "").expect("a file");
+}
+
+fn removed(path: &Path) {
+    let gone = if path.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    };
+    gone.expect("it can be removed");
 }

@@ -91,7 +91,7 @@ fn beside_a_rotation(args: &[&str], is_stopped_at: fn(&Site) -> bool) -> usize {
         let names = fs::read_dir(env.home()).expect("the home").flatten();
         for name in names.map(|entry| entry.file_name()) {
             let is_set_aside = name.to_string_lossy().contains("damaged");
-            assert!(!is_set_aside, "{at}: {name:?} was set aside");
+            assert!(!is_set_aside, "{at}: {} was set aside", name.display());
         }
         let events = env.json(&["events"]);
         let revs: Vec<_> = events["events"]
