@@ -4,14 +4,16 @@ use serde_json::Value;
 
 use crate::env::Env;
 
-const AGENT: &str = "id task type parent depth status percent message labels registered_at updated_at ended_at seq \
+pub const AGENT: &str = "id task type parent depth status percent message labels registered_at updated_at ended_at seq \
                      alive pid ttl host command cwd prompt evidence end";
-const TASK: &str = "id description status priority workspace created_at limits require_evidence";
+pub const TASK: &str =
+    "id description status priority workspace created_at limits require_evidence";
 const COUNTS: &str = "spawned active completed failed terminated";
-const FINDING: &str = "seq at task agent type severity message data file line";
+pub const FINDING: &str = "seq at task agent type severity message data file line";
+pub const REPORT: &str = "agent seq at status percent message";
 
 #[track_caller]
-fn has_keys(value: &Value, keys: &str) {
+pub fn has_keys(value: &Value, keys: &str) {
     let object = value
         .as_object()
         .unwrap_or_else(|| panic!("an object: {value}"));
@@ -121,10 +123,7 @@ fn lists_have_a_total_and_objects_of_the_same_keys() {
     let env = fleet();
     let reports = env.json(&["reports", "--task=T"]);
     has_keys(&reports, "schema reports total");
-    has_keys(
-        &reports["reports"][0],
-        "agent seq at status percent message",
-    );
+    has_keys(&reports["reports"][0], REPORT);
     assert_eq!(reports["total"], 3);
     let findings = env.json(&["findings", "--task=T"]);
     has_keys(&findings, "schema findings total");

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -140,6 +141,64 @@ fn a_lack_of_memory_is_an_error() {
     }
     env.ok(&["register", "--task", "t", "--type", "w"]);
     env.ok(&["doctor"]);
+}
+
+/// The system cuts the write off at the limit and sends a signal that ends who does not expect it.
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_and_leaves_nothing_half_done() {
+    let env = registry();
+    // The journal's last line is of this task: that of another is written again before a change.
+    env.agent("t", "last");
+    let log = env.task_dir("t").join("agents/active/a.jsonl");
+    let length = fs::metadata(&log).unwrap().len();
+    // The shell counts in blocks: the log has room, and the line has not.
+    let limit = format!("-f {}", length / 512 + 1);
+    let message = "x".repeat(8_000);
+    for (args, file) in [
+        (
+            &["progress", "--task", "t", "--agent", "a", &message][..],
+            &log,
+        ),
+        (
+            &["progress", "--task", "t", "--agent", "b", "-s", "failed"],
+            &env.home().join("journal.jsonl"),
+        ),
+    ] {
+        let before = fs::read(file).unwrap();
+        let ran = limited(&env, &limit, args);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        let says = ran.stderr.contains("File too large")
+            && ran.stderr.contains(&file.display().to_string());
+        assert!(says, "{ran:?}");
+        assert!(fs::read(file).unwrap() == before, "{args:?}: half a line");
+    }
+    env.is_healthy();
+    assert_eq!(env.counts("t").0, [4, 4, 0, 0, 0]);
+    for blocks in [0, 1, 2, 4, 8] {
+        for args in CALLS {
+            let ran = limited(&env, &format!("-f {blocks}"), args);
+            is_no_crash(&ran, &format!("{args:?} with {blocks} blocks"));
+        }
+        env.is_healthy();
+    }
+    env.ok(&["progress", "--task", "t", "--agent", "a", "goes on"]);
+    env.is_healthy();
+}
+
+/// Who is started by `run` dies of that signal as without it.
+#[test]
+fn a_command_gets_the_signal_of_the_size_limit_as_its_caller_had_it() {
+    let env = registry();
+    let killed = ["sh", "-c", "kill -XFSZ $$; echo alive"];
+    let run = ["run", "--task", "t", "--id", "killed", "--"];
+    let output = env.command(&[&run[..], &killed].concat()).output().unwrap();
+    assert_eq!(output.status.signal(), Some(25), "{output:?}");
+    let mut shell = Command::new("sh");
+    let script = "trap '' XFSZ; agentreg run --task t -- sh -c \"$1\"";
+    env.prepare(&mut shell)
+        .args(["-c", script, "sh", killed[2]]);
+    let ran = Ran::from(shell.output().unwrap());
+    assert_eq!((ran.code, &*ran.stdout), (Some(0), "alive\n"), "{ran:?}");
 }
 
 /// A flock on a task's lock.

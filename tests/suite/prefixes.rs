@@ -12,6 +12,7 @@ mod snapshot;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use agentreg::store::Store;
 use agentreg::store::file::{FileStore, Options};
@@ -49,32 +50,28 @@ fn small_registry() -> Env {
     env.agent("U", "u");
     env.ok(&["progress", "--task", "U", "--agent", "u", "-s", "failed"]);
     env.ok(&["task", "close", "U"]);
-    rotate_now(&env.home());
+    rotate_now(&env.home(), "T", "c").unwrap();
     env.agent("T", "e");
     progress("d", &["-s", "failed", "no way"]);
     env
 }
 
-fn rotate_now(home: &Path) {
+/// Begins a new journal with the end of an agent, as the change does that finds the journal full. Waits for no lock.
+pub fn rotate_now(home: &Path, task: &str, agent: &str) -> Result<(), agentreg::store::Error> {
     let store = FileStore::new(Options {
         journal_limit: 1,
+        lock_timeout: Duration::from_millis(20),
         ..Options::new(home)
     });
-    let [task, agent] = ["T", "c"];
     let end = agentreg::model::End {
         how: agentreg::model::EndHow::Terminated,
         code: None,
         signal: None,
         reason: None,
     };
-    store
-        .end(
-            &task.parse().unwrap(),
-            &agent.parse().unwrap(),
-            agentreg::model::Status::Terminated,
-            &end.into(),
-        )
-        .unwrap();
+    let (task, agent) = (task.parse().unwrap(), agent.parse().unwrap());
+    let status = agentreg::model::Status::Terminated;
+    store.end(&task, &agent, status, &end.into()).map(drop)
 }
 
 /// Every `.jsonl` file of a registry that holds anything.

@@ -128,3 +128,78 @@ fn a_registry_of_schema_1_can_be_written_to() {
     assert_eq!(env.json(&["status"])["totals"]["tasks_open"], 1);
     env.is_healthy();
 }
+
+/// What an import of 0.1.0 brought in under names that lines have a meaning for by now.
+#[test]
+fn foreign_fields_of_an_import_by_0_1_0_are_kept_whatever_their_names() {
+    let env = thawed();
+    let (task, agent) = (TASKS[2], "reviewer-090200-4d5e6f");
+    let log = env
+        .task_dir(task)
+        .join(format!("agents/active/{agent}.jsonl"));
+    let text = fs::read_to_string(&log).expect("a log");
+    let odd = "\"foreign\":\"own\",\"run\":[7],\"retry_of\":\"own too\",\"attempt\":{\"n\":7},\"cwd\":7,\"leased\":\"own\"";
+    let text = text.replace("\"claude_pid\":4711", odd);
+    assert!(text.contains(odd));
+    fs::write(&log, text).expect("a log");
+    let is_kept = || {
+        let document = env.json(&["export", task]);
+        let agents = document["agents"].as_array().expect("agents").iter();
+        let found = agents.clone().find(|found| found["id"] == agent);
+        let found = found.expect("it is exported");
+        let odd: Value = serde_json::from_str(&format!("{{{odd}}}")).expect("fields");
+        for (name, value) in odd.as_object().expect("an object") {
+            let kept = [&found[name], &found["orchestrator"][name]];
+            assert!(kept.contains(&value), "{name} in {found}");
+        }
+        found["message"].clone()
+    };
+    assert_eq!(is_kept(), "halb durch");
+    let me = ["--task", task, "--agent", agent];
+    env.ok(&[&["progress", "-p", "50", "goes on"], &me[..]].concat());
+    assert_eq!(is_kept(), "goes on");
+    env.ok(&[&["progress", "-s", "completed", "over"], &me[..]].concat());
+    assert_eq!(is_kept(), "over");
+    env.is_healthy();
+}
+
+/// 0.1.0 did not write which rev of the task a line follows, and a power cut may have taken the task's last marks.
+#[test]
+fn a_change_that_0_1_0_committed_and_did_not_apply_is_applied_if_the_logs_agree() {
+    for (lost, is_sound) in [(1, true), (5, true), (1, false)] {
+        let env = thawed();
+        // As it was after the last change of T-open.
+        for other in ["closed/T-closed", "tasks/TASK-20250101-090000-0a1b2c3d"] {
+            fs::remove_dir_all(env.home().join(other)).expect("a directory");
+        }
+        let first_lines = |path: &Path, number: usize| {
+            let text = fs::read_to_string(path).expect("a journal");
+            let lines: String = text.split_inclusive('\n').take(number).collect();
+            fs::write(path, lines).expect("a journal");
+        };
+        first_lines(&env.home().join("journal.jsonl"), 19);
+        let (before, totals) = env.counts("T-open");
+        assert_eq!(before, totals);
+        first_lines(&env.task_dir("T-open").join("journal.jsonl"), 19 - lost);
+        if is_sound {
+            assert_eq!(env.counts("T-open"), (before, totals), "{lost} lost");
+            env.agent("T-open", "later");
+            let after = [
+                before[0] + 1,
+                before[1] + 1,
+                before[2],
+                before[3],
+                before[4],
+            ];
+            assert_eq!(env.counts("T-open"), (after, after), "{lost} lost");
+        } else {
+            // A log that the counts are of is gone, too.
+            let log = env.task_dir("T-open").join("agents/ended/runner-1.jsonl");
+            fs::remove_file(log).expect("a log");
+            env.fails(6, &["register", "--task", "T-open", "--type", "coder"]);
+            env.ok(&["doctor", "--repair"]);
+            assert_eq!(env.counts("T-open"), (before, totals), "restored");
+        }
+        env.is_healthy();
+    }
+}

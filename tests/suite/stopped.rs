@@ -4,24 +4,35 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
+use crate::crash::strace::Site;
 use crate::env::{BINARY, Env, Ran};
 use crate::state::State;
 
 /// A call that was stopped.
-struct Stopped {
+pub struct Stopped {
     child: Child,
 }
 
 impl Stopped {
     /// Starts a call and returns when it has stopped: right after its first system call `name` on `path`.
     fn after(name: &str, path: &std::path::Path, env: &Env, args: &[&str]) -> Self {
+        let path = path.to_str().expect("a path in UTF-8");
+        Self::start(name, 1, &["-P", path], env, args)
+    }
+
+    /// The same, right after the system call at `site`.
+    pub fn at(site: &Site, env: &Env, args: &[&str]) -> Self {
+        Self::start(&site.name, site.nth, &[], env, args)
+    }
+
+    fn start(name: &str, nth: usize, options: &[&str], env: &Env, args: &[&str]) -> Self {
         let mut command = Command::new("strace");
         // -D: the call is our child, and strace its own.
         env.prepare(&mut command)
-            .args(["-D", "-qq", "-o", "/dev/null", "-P"])
-            .arg(path)
+            .args(["-D", "-qq", "-o", "/dev/null"])
+            .args(options)
             .args(["-e", &format!("trace={name}"), "-e"])
-            .arg(format!("inject={name}:signal=STOP:when=1"))
+            .arg(format!("inject={name}:signal=STOP:when={nth}"))
             .arg(BINARY)
             .args(args)
             .stdout(Stdio::piped())
@@ -42,7 +53,7 @@ impl Stopped {
     }
 
     /// Lets it go on to its end.
-    fn go_on(self) -> Ran {
+    pub fn go_on(self) -> Ran {
         kill_process(self.pid(), Signal::CONT).expect("it can go on");
         self.child.wait_with_output().expect("it ends").into()
     }
@@ -121,6 +132,28 @@ fn a_process_stopped_before_it_commits_holds_up_its_own_task_and_no_other() {
     );
     assert_eq!(stopped.go_on().code, Some(0));
     assert_eq!(env.counts("T").1, [6, 5, 1, 0, 0]);
+    env.is_healthy();
+}
+
+/// What a killed call left undone in one task every change of another has to finish first, and whoever keeps it from that
+/// is named.
+#[test]
+fn who_waits_for_the_lock_of_another_task_is_told_which_it_is_and_who_holds_it() {
+    let env = two_tasks();
+    let journal = env.home().join("journal.jsonl");
+    let register = ["register", "--task", "T", "--type", "coder"];
+    kill_after("fdatasync", &journal, &env, &register);
+    let lock = env.task_dir("T").join("lock");
+    let stopped = Stopped::after("flock", &lock, &env, &REPORT);
+    let elsewhere = ["register", "--task", "U", "--type", "coder"];
+    let said = env.fails(75, &[&elsewhere[..], &["--lock-timeout", "1s"]].concat());
+    let pid = stopped.pid().as_raw_nonzero().to_string();
+    assert!(said.contains(&format!("process {pid} holds it")), "{said}");
+    assert!(said.contains(&lock.display().to_string()), "{said}");
+    env.ok(&["progress", "--task", "U", "--agent", "a", "goes on"]);
+    assert_eq!(stopped.go_on().code, Some(0));
+    env.ok(&elsewhere);
+    assert_eq!(env.counts("T").1, [6, 6, 0, 0, 0]);
     env.is_healthy();
 }
 

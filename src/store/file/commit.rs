@@ -489,12 +489,13 @@ impl Global<'_> {
         match tasks.kind(name)? {
             None => Ok(()),
             Some(Kind::Dir) => {
-                // What a deletion could not move out of the way, or an empty directory.
-                if let Some(dir) = tasks.dir(name)?
-                    && (dir.all_names()?.is_empty()
-                        || TaskDir::new(&self.task.id, dir, false).is_deleted()?)
-                {
-                    return tasks.remove_tree(name);
+                // What a deletion could not move out of the way, or an empty directory; nothing of somebody else's.
+                if let Some(dir) = tasks.dir(name)? {
+                    let is_empty = dir.all_names()?.is_empty();
+                    let task = TaskDir::new(&self.task.id, dir, false);
+                    if is_empty || (!task.is_bare()? && task.is_deleted()?) {
+                        return tasks.remove_tree(name);
+                    }
                 }
                 Err(Error::damaged(
                     tasks.at(name),

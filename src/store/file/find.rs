@@ -199,10 +199,16 @@ pub(crate) fn unknown_task(home: &Home, name: &str) -> Error {
     }
 }
 
-/// The refusal of an agent that is unknown in a task, with the nearest one named.
+/// The refusal of an agent that is unknown in a task, with the nearest one named; or what is damaged, where there is no
+/// directory that could tell.
 pub(crate) fn unknown_agent(task: &TaskDir, name: &str) -> Error {
-    let mut known = task.agents_in(Folder::Active).unwrap_or_default();
-    known.extend(task.agents_in(Folder::Ended).unwrap_or_default());
+    let known = match agent_ids(task, None) {
+        Ok(known) => known,
+        Err(error @ Error::Damaged { .. }) if matches!(task.is_deleted(), Ok(false)) => {
+            return error;
+        }
+        Err(_) => BTreeSet::new(),
+    };
     let refusal = Rejection::new(
         Kind::NotFound,
         format!("task {} has no agent {name:?}", task.id),

@@ -28,6 +28,8 @@ pub(crate) const LEASES: &str = "leases";
 pub(crate) const OUTPUT: &str = "output";
 /// How the names of what is left of deleted tasks begin.
 pub(crate) const DELETED: &str = ".deleted-";
+/// What lies in a task's directory.
+pub(crate) const NAMES: [&str; 7] = [LOCK, REGISTRY, JOURNAL, FINDINGS, AGENTS, LEASES, OUTPUT];
 /// What stands in the names of what a repair keeps, before its time.
 pub(crate) const KEPT: &str = ".damaged-";
 
@@ -229,8 +231,8 @@ impl TaskDir {
         Self::find(home, &last.task)
     }
 
-    /// Every task that has a directory of its own, open and closed, in no order. What is no directory, is empty, or was
-    /// kept by a repair is none.
+    /// Every task that has a directory of its own, open and closed, in no order. What is no directory, has nothing of a task
+    /// in it, or was kept by a repair is none.
     pub(crate) fn all(home: &Home) -> Result<Vec<Self>> {
         let mut tasks = Self::all_in(home, TASKS)?;
         tasks.extend(Self::all_in(home, CLOSED)?);
@@ -248,13 +250,26 @@ impl TaskDir {
             if is_kept_name(&name) || place.kind(&name)? != Some(Kind::Dir) {
                 continue;
             }
-            if let Some(dir) = place.dir(&name)?
-                && !dir.all_names()?.is_empty()
-            {
-                tasks.push(Self::new(&id, dir, false));
+            if let Some(dir) = place.dir(&name)? {
+                let task = Self::new(&id, dir, false);
+                if !task.is_bare()? {
+                    tasks.push(task);
+                }
             }
         }
         Ok(tasks)
+    }
+
+    /// Whether neither its journal nor its agents are there: the task was deleted and swept, or somebody removed them.
+    pub(crate) fn is_hollow(&self) -> Result<bool> {
+        Ok(self.dir.kind(JOURNAL)?.is_none() && self.dir.kind(AGENTS)?.is_none())
+    }
+
+    /// Whether nothing in the directory is a task's: it is somebody else's, or all of the task was removed.
+    pub(crate) fn is_bare(&self) -> Result<bool> {
+        let names = self.dir.all_names()?;
+        let mut names = names.iter().map(String::as_str);
+        Ok(!names.any(|name| NAMES.contains(&name) || name.starts_with(DELETED)))
     }
 
     pub(crate) fn new(id: &TaskId, dir: Dir, is_built: bool) -> Self {

@@ -34,14 +34,14 @@ pub fn two_at_a_time<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
 
 /// What was seen already. Deaths between the same two changes leave the same files, and are checked once.
 #[derive(Default)]
-struct Seen(Mutex<HashSet<Vec<u8>>>);
+pub struct Seen(Mutex<HashSet<Vec<u8>>>);
 
 impl Seen {
-    fn is_new(&self, what: Vec<u8>) -> bool {
+    pub fn is_new(&self, what: Vec<u8>) -> bool {
         self.0.lock().expect("no thread has panicked").insert(what)
     }
 
-    fn number(&self) -> usize {
+    pub fn number(&self) -> usize {
         self.0.lock().expect("no thread has panicked").len()
     }
 }

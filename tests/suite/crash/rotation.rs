@@ -14,6 +14,7 @@ use agentreg::store::file::{FileStore, Options};
 use super::strace::{Injection, Site, inject, inject_where, sites, sites_where};
 use super::{Seen, two_at_a_time};
 use crate::env::Env;
+use crate::stopped::Stopped;
 
 const REGISTER: [&str; 7] = ["register", "--task", "T", "--type", "coder", "--id", "new"];
 const LIMIT: u64 = 64 * 1024 * 1024;
@@ -264,6 +265,29 @@ fn a_rotation_without_hard_links_survives_death_and_failure_at_every_step() {
         });
         println!("{} injections, {} states", all.len(), seen.number());
     }
+}
+
+/// The next journal is one of the temporary files that a repair sweeps away, and here somebody is about to use it.
+#[test]
+fn a_repair_sweeps_away_no_journal_that_is_being_begun() {
+    let registry = full_journal();
+    let before = revs(&registry);
+    let totals = registry.json(&["status"])["totals"]["spawned"]
+        .as_u64()
+        .unwrap();
+    let mut sites = sites(&copy(&registry), &REGISTER);
+    sites.retain(|site| site.text.contains(".journal-next"));
+    assert!(sites.len() > 3, "{sites:#?}");
+    two_at_a_time(&sites, |site| {
+        let at = format!("stopped at {site}");
+        let env = copy(&registry);
+        let stopped = Stopped::at(site, &env, &REGISTER);
+        let repair = env.run(&["doctor", "--repair", "--lock-timeout", "20ms"]);
+        assert_eq!(repair.code, Some(75), "{at}: {repair:?}");
+        let ran = stopped.go_on();
+        assert_eq!((ran.code, &*ran.stderr), (Some(0), ""), "{at}");
+        goes_on(&env, &before, totals, &at);
+    });
 }
 
 /// The files of the home and of the task, and their lengths.

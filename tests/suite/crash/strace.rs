@@ -73,6 +73,23 @@ impl Site {
         self.name == "flock"
     }
 
+    /// Whether it changes files or directories, or is the end.
+    pub fn changes(&self) -> bool {
+        const CHANGES: [&str; 9] = [
+            "exit_group",
+            "fchmod",
+            "ftruncate",
+            "link",
+            "mkdir",
+            "pwrite",
+            "rename",
+            "symlink",
+            "unlink",
+        ];
+        let makes = self.text.contains("O_CREAT") || self.text.contains("O_TRUNC");
+        makes || self.writes_file() || CHANGES.iter().any(|name| self.name.starts_with(name))
+    }
+
     /// Whether it waits for the disk.
     pub fn syncs(&self) -> bool {
         self.name.contains("sync")

@@ -196,3 +196,123 @@ fn a_tasks_journal_replaced_by_an_older_one_is_told_and_mended() {
     is_right(&env, "after the repair");
     assert_eq!(env.counts("T").0, [5, 3, 1, 1, 0]);
 }
+
+/// A task that is ahead of the journal's last line; the home's lock says nothing, as after a restore of both.
+#[test]
+fn a_task_from_the_future_is_told_and_mended() {
+    let env = registry();
+    let journal = env.home().join("journal.jsonl");
+    env.agent("T", "more");
+    let older = fs::read(&journal).expect("the journal");
+    for (agent, status) in [("a", "completed"), ("b", "failed")] {
+        env.ok(&[
+            "progress", "--task", "T", "--agent", agent, "-s", status, "-m", "over",
+        ]);
+    }
+    fs::write(&journal, older).expect("the journal");
+    fs::write(env.home().join("lock"), "").expect("the lock");
+    for task in ["T", "U"] {
+        let said = env.fails(6, &["register", "--task", task, "--type", "coder"]);
+        assert!(said.contains("doctor --repair"), "{task}: {said}");
+    }
+    env.fails(6, &["doctor"]);
+    env.ok(&["doctor", "--repair"]);
+    is_right(&env, "after the repair");
+    assert_eq!(env.counts("T").0, [5, 1, 2, 2, 0], "no end is undone");
+    env.agent("T", "later");
+    is_right(&env, "and written to");
+}
+
+/// The journal of a task comes from a copy of the home that went on by itself.
+#[test]
+fn a_tasks_journal_from_the_future_is_told_and_mended() {
+    // The journal's last line is of that task, and of another.
+    for last in ["T", "U"] {
+        let env = registry();
+        let twin = Env::copy_of(env.root());
+        for n in 0..5 {
+            twin.agent("T", &format!("twin-{n}"));
+        }
+        env.agent(last, "more");
+        let journal = |env: &Env| env.task_dir("T").join("journal.jsonl");
+        let future = fs::read(journal(&twin)).expect("a journal");
+        fs::write(journal(&env), future).expect("a journal");
+        let said = env.fails(6, &["register", "--task", "T", "--type", "coder"]);
+        assert!(said.contains("journal"), "{last}: {said}");
+        env.fails(6, &["doctor"]);
+        env.ok(&["doctor", "--repair"]);
+        is_right(&env, &format!("{last}, after the repair"));
+        assert_eq!(env.counts("T").0[0], 4 + u64::from(last == "T"), "{last}");
+        env.agent("T", "later");
+        is_right(&env, &format!("{last}, and written to"));
+    }
+}
+
+#[test]
+fn a_journal_with_a_gap_is_told_and_mended() {
+    let whole = registry();
+    let journal = |env: &Env| env.home().join("journal.jsonl");
+    let text = fs::read(journal(&whole)).expect("the journal");
+    let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
+    for missing in 0..lines.len() - 1 {
+        let env = Env::copy_of(whole.root());
+        let left = [&lines[..missing], &lines[missing + 1..]].concat();
+        fs::write(journal(&env), left.concat()).expect("the journal");
+        let at = format!("without rev {}", missing + 1);
+        let said = env.run(&["doctor"]);
+        assert_eq!(said.code, Some(6), "{at}: {}", said.stdout);
+        env.ok(&["doctor", "--repair"]);
+        is_right(&env, &at);
+        assert_eq!(env.counts("T").0, [4, 2, 1, 1, 0], "{at}");
+    }
+}
+
+#[test]
+fn a_journal_that_is_gone_is_told_by_every_change_and_mended() {
+    let env = registry();
+    fs::remove_file(env.home().join("journal.jsonl")).expect("the journal");
+    for args in [
+        &["register", "--task", "T", "--type", "coder"][..],
+        &["register", "--task", "U", "--type", "coder"],
+        &["task", "new", "more"],
+        &["task", "close", "U", "--force"],
+        &["progress", "--task", "T", "--agent", "a", "-s", "failed"],
+        &["doctor"],
+    ] {
+        let ran = env.run(args);
+        assert_eq!(ran.code, Some(6), "{args:?}: {ran:?}");
+    }
+    env.ok(&["doctor", "--repair"]);
+    is_right(&env, "after the repair");
+    assert_eq!(env.counts("T").0, [4, 2, 1, 1, 0]);
+}
+
+/// All of a task's files are gone, and the journal still has its agents and their ends.
+#[test]
+fn a_task_whose_directory_was_emptied_is_told_and_restored_from_the_journal() {
+    // The journal's last line is of that task, and of another; something else may be left there.
+    for (last, left) in [
+        ("T", None),
+        ("U", None),
+        ("U", Some("notes")),
+        ("U", Some("lock")),
+    ] {
+        let env = registry();
+        env.agent(last, "more");
+        let known = statuses(&env);
+        let dir = env.task_dir("T");
+        fs::remove_dir_all(&dir).expect("a directory");
+        crate::env::make_private_dir(&dir);
+        if let Some(left) = left {
+            fs::write(dir.join(left), "").expect("a file");
+        }
+        let at = format!("{last}, {left:?}");
+        let told = env.run(&["doctor"]);
+        assert_eq!(told.code, Some(6), "{at}: {}", told.stdout);
+        assert!(told.stdout.contains("tasks/T/"), "{at}: {}", told.stdout);
+        env.ok(&["doctor", "--repair"]);
+        is_right(&env, &at);
+        assert_eq!(statuses(&env), known, "{at}");
+        env.ok(&["progress", "--task", "T", "--agent", "a", "goes on"]);
+    }
+}

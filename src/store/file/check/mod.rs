@@ -43,10 +43,7 @@ fn look(store: &FileStore, home: &Home) -> Result<Check> {
     if [TASKS, CLOSED].iter().any(|name| !is_dir(home, name)) {
         return Ok(found.sorted());
     }
-    for task in TaskDir::all(home)? {
-        if task.is_deleted().unwrap_or(false) {
-            continue;
-        }
+    for task in tasks(home, &mut history)? {
         let survey = suspect_twice(store, home, &task, &mut history)?;
         found.take(survey.found);
     }
@@ -89,17 +86,44 @@ fn home_files(home: &Home, found: &mut Found) -> Result<()> {
             if is_kept_name(&name) || name.starts_with(".new-") || name.starts_with(DELETED) {
                 continue;
             }
-            let is_task = name.parse::<TaskId>().is_ok()
-                && dir.kind(&name)? == Some(Kind::Dir)
-                && dir
-                    .dir(&name)?
-                    .is_some_and(|dir| dir.all_names().is_ok_and(|names| !names.is_empty()));
+            let is_task = dir.kind(&name)? == Some(Kind::Dir)
+                && match (name.parse(), dir.dir(&name)?) {
+                    (Ok(id), Some(dir)) => !TaskDir::new(&id, dir, false).is_bare()?,
+                    _ => false,
+                };
             if !is_task {
                 found.note(&dir.at(&name), "it is no task of the registry");
             }
         }
     }
     Ok(())
+}
+
+/// Every task with a directory, but for what is left of deleted ones. One whose directory was emptied is told from those,
+/// and from somebody else's directory, by the journal, which has it.
+fn tasks(home: &Home, history: &mut History) -> Result<Vec<TaskDir>> {
+    let mut tasks = TaskDir::all(home)?;
+    tasks.retain(|task| !task.is_deleted().unwrap_or(false));
+    if !emptied(home, history)?.is_empty() {
+        // Or it was deleted since the journal was read.
+        history.catch_up(home)?;
+        tasks.extend(emptied(home, history)?);
+    }
+    Ok(tasks)
+}
+
+fn emptied(home: &Home, history: &History) -> Result<Vec<TaskDir>> {
+    let mut emptied = Vec::new();
+    for (id, known) in &history.tasks {
+        if known.change != Change::Deleted
+            && let Some(task) = TaskDir::find_by_name(home, id)?
+            && task.is_hollow()?
+        {
+            emptied.push(task);
+        }
+    }
+    emptied.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(emptied)
 }
 
 /// The tasks that the journal has and no directory: closed ones somebody removed, which harms nothing; open ones are lost.

@@ -38,7 +38,7 @@ use super::super::task::{
 };
 use super::history::{History, records};
 use super::survey::{Part, Survey};
-use super::{at, leftovers, missing_tasks, sum_of_tasks};
+use super::{at, leftovers, missing_tasks, sum_of_tasks, tasks};
 use crate::model::{
     Agent, AgentId, Change, Counts, Limits, Priority, Requirement, Settings, Task, TaskId,
     TaskStatus, Timestamp, Totals,
@@ -60,7 +60,7 @@ pub(super) fn repair(store: &FileStore, home: &Home) -> Result<Vec<Problem>> {
     repair.home_files()?;
     let mut history = History::read_again(store, home)?.0;
     let mut wrong = BTreeSet::new();
-    for task in TaskDir::all(home)? {
+    for task in tasks(home, &mut history)? {
         if repair.task_files(&task.id, &mut history)? {
             wrong.insert(task.id);
         }
@@ -74,11 +74,13 @@ pub(super) fn repair(store: &FileStore, home: &Home) -> Result<Vec<Problem>> {
     if is_damaged {
         repair.rewrite_journals(&history)?;
     }
+    // Where the journal has a gap it may be these tasks' own lines that are missing, and a new one vouches for them.
+    let mut vouched = false;
     for id in &wrong {
-        repair.commit_recount(id, false)?;
+        vouched |= repair.commit_recount(id, is_damaged)?;
     }
     repair.delete_missing(&mut history)?;
-    repair.totals(is_damaged && wrong.is_empty())?;
+    repair.totals(is_damaged && !vouched)?;
     repair.sweep()?;
     Ok(repair.done)
 }
@@ -419,7 +421,7 @@ impl Repair<'_> {
     /// lines it had and one `repaired` line for each task, in one step.
     fn rebuild(&mut self, history: &mut History) -> Result<()> {
         let patience = self.store.patience();
-        let tasks: BTreeSet<TaskId> = TaskDir::all(self.home)?
+        let tasks: BTreeSet<TaskId> = tasks(self.home, history)?
             .into_iter()
             .map(|task| task.id)
             .collect();
@@ -506,10 +508,10 @@ impl Repair<'_> {
         let Some(task) = TaskDir::find_by_name(self.home, id)? else {
             return Ok(None);
         };
-        self.has(&task.dir, LOCK, Kind::File)?;
-        if or_none(task.is_deleted())?.unwrap_or(false) {
+        if !task.is_hollow()? && or_none(task.is_deleted())?.unwrap_or(false) {
             return Ok(None);
         }
+        self.has(&task.dir, LOCK, Kind::File)?;
         let mut guard = task.lock(&self.store.patience())?;
         or_none(guard.recover(self.home))?;
         self.apply_last(&guard)?;
@@ -598,12 +600,13 @@ impl Repair<'_> {
         Ok(())
     }
 
-    /// Commits what a task's logs add up to, and the totals that go with it, if anything of that is wrong or `always`.
-    fn commit_recount(&mut self, id: &TaskId, always: bool) -> Result<()> {
+    /// Commits what a task's logs add up to, and the totals that go with it, if anything of that is wrong or `always`;
+    /// whether it did.
+    fn commit_recount(&mut self, id: &TaskId, always: bool) -> Result<bool> {
         let patience = self.store.patience();
         loop {
             let Some(mut guard) = self.lock(id)? else {
-                return Ok(());
+                return Ok(false);
             };
             self.apply_last(&guard)?;
             let history = History::read_again(self.store, self.home)?.0;
@@ -625,7 +628,7 @@ impl Repair<'_> {
                 && global.task_is_up_to_date()?
                 && global.totals() == totals;
             if is_right && !always {
-                return Ok(());
+                return Ok(false);
             }
             let draft = Draft {
                 at: self.now,
@@ -640,7 +643,7 @@ impl Repair<'_> {
             };
             let warning = global.commit(draft, self.store.options.journal_limit)?;
             self.say(&guard.dir.at(TASK_JOURNAL), &format!("counts {counts}"));
-            return warning.map_or(Ok(()), Err);
+            return warning.map_or(Ok(true), Err);
         }
     }
 
@@ -700,7 +703,7 @@ impl Repair<'_> {
         let mut tasks = TaskDir::all(self.home)?;
         tasks.retain(|task| !task.is_deleted().unwrap_or(true));
         match tasks.first() {
-            Some(task) => self.commit_recount(&task.id.clone(), vouch),
+            Some(task) => self.commit_recount(&task.id.clone(), vouch).map(drop),
             None => Ok(()),
         }
     }

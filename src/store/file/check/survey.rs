@@ -8,7 +8,7 @@ use super::super::document;
 use super::super::home::{Home, LOCK, REGISTRY};
 use super::super::jsonl::Backward;
 use super::super::line::{AgentLine, Bad, Commit, FindingLine, Mark, decode, decode_mark};
-use super::super::task::{FINDINGS, Folder, JOURNAL, TaskDir, is_kept_name, log_name};
+use super::super::task::{FINDINGS, Folder, JOURNAL, NAMES, TaskDir, is_kept_name, log_name};
 use super::Found;
 use super::history::{History, TaskHistory};
 use crate::model::{Agent, AgentId, Counts, SeveritySums, Status, Task, TaskStatus};
@@ -119,11 +119,8 @@ impl Survey {
 
     /// What lies in the task's directories and is not the registry's.
     fn other_names(&mut self, task: &TaskDir) -> Result<()> {
-        let ours = [
-            LOCK, REGISTRY, JOURNAL, FINDINGS, "agents", "leases", "output",
-        ];
         for name in task.dir.all_names()? {
-            let is_ours = ours.contains(&name.as_str())
+            let is_ours = NAMES.contains(&name.as_str())
                 || is_kept_name(&name)
                 || super::leftovers::is_temporary(&name);
             if !is_ours {
