@@ -1,16 +1,24 @@
 //! Agents that live and die: real processes, signals and terminals.
 
 mod alive;
+mod copied;
+mod descendants;
 mod detach;
 mod ends;
 mod examples;
 mod full;
 mod guardian;
+mod halted;
 mod hangup;
 mod inherits;
 mod killed;
+mod namespaces;
 mod nested;
+mod orphaned;
 mod reap;
+mod scripts;
+mod shells;
+mod signals;
 mod slots;
 mod streams;
 mod terminal;
