@@ -138,10 +138,11 @@ fn soon_gone_in_words(pid: u32, shell: &OneCommand) -> String {
         ),
         None => "give a process that stays, or --ttl".to_owned(),
     };
-    format!(
-        "process {pid} (`{}`) runs one command and is gone after that; the agent counts as dead then; {instead}",
-        shell.called
-    )
+    let what = match &shell.called {
+        Some(called) => format!("(`{called}`) runs one command and is gone after that"),
+        None => "is this call, which took its shell's place, and is gone after it".to_owned(),
+    };
+    format!("process {pid} {what}; the agent counts as dead then; {instead}")
 }
 
 /// Who registers it: as told, else who I am, if that is another agent of the same task. Whoever says with `--agent` who

@@ -175,9 +175,14 @@ fn naming(refused: Failure, orphaned: &[Orphaned]) -> Failure {
         .iter()
         .map(|one| {
             format!(
-                "agent {} has lost its `run`, but {} of it lives on",
+                "agent {} has lost its `run`, but {} of it {} on",
                 one.agent.id,
-                one.names()
+                one.names(),
+                if one.processes.len() == 1 {
+                    "lives"
+                } else {
+                    "live"
+                }
             )
         })
         .collect();

@@ -2,6 +2,13 @@
 //! call these functions and differ only in who makes the bytes. Each panics where its sentence does not hold.
 //!
 //! `base` is a directory of the caller's, in which a workspace is written anew each time.
+// A property that does not hold panics.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use std::collections::HashSet;
 use std::fmt::Debug;

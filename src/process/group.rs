@@ -12,6 +12,13 @@ pub fn signal(group: Pid, signal: Signal) {
     }
 }
 
+/// Signals every process of the group with a signal that has a number and no name, as the real-time signals have.
+#[allow(unsafe_code)]
+pub fn signal_numbered(group: Pid, number: i32) {
+    // SAFETY: it takes two numbers; one that is no signal is refused. A group that is gone hears nothing.
+    unsafe { libc::killpg(group.as_raw_pid(), number) };
+}
+
 /// Whether no process of the group is left but such as have exited and wait for being asked.
 pub fn is_gone(group: Pid) -> bool {
     match test_kill_process_group(group) {

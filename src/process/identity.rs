@@ -228,7 +228,12 @@ pub(super) fn stat(pid: Pid) -> io::Result<Option<Stat>> {
         return Ok(None);
     }
     let path = format!("/proc/{}/stat", pid.as_raw_nonzero());
-    let line = fs::read_to_string(&path)?;
+    let line = match fs::read_to_string(&path) {
+        Ok(line) => line,
+        // It was asked for meanwhile.
+        Err(_) if test_kill_process(pid) == Err(Errno::SRCH) => return Ok(None),
+        Err(error) => return Err(about(&path, &error)),
+    };
     match stat_in(&line) {
         Some(found) => Ok(Some(found)),
         None => Err(io::Error::other(format!("{path} is not understood"))),

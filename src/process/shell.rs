@@ -7,11 +7,12 @@ use rustix::process::{Pid, getpid};
 
 use super::search::ancestors;
 
-/// A shell that this process descends from, and that is gone soon.
+/// A shell that this process descends from, or was itself before, and that is gone soon.
 #[derive(Debug, PartialEq, Eq)]
 pub struct OneCommand {
-    /// Its command line's beginning.
-    pub called: String,
+    /// Its command line's beginning; none where it became this process: some shells execute the last command they have
+    /// in their own place.
+    pub called: Option<String>,
     /// The nearest process above it that is no such shell, with its name.
     pub stays: Option<(u32, String)>,
 }
@@ -19,10 +20,15 @@ pub struct OneCommand {
 /// Whether the process of this number is a shell that runs one command, of which this process is a part.
 pub fn one_command(pid: u32) -> Option<OneCommand> {
     let named = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
+    let is_this = named == getpid();
     let mut above = ancestors(getpid())
         .into_iter()
-        .skip_while(|pid| *pid != named);
-    let called = shell_words(above.next()?)?;
+        .skip_while(|pid| !is_this && *pid != named);
+    let called = if is_this {
+        None
+    } else {
+        Some(shell_words(above.next()?)?)
+    };
     let stays = above.find(|pid| shell_words(*pid).is_none());
     let stays = stays.filter(|pid| *pid != Pid::INIT).map(|pid| {
         let number = pid.as_raw_nonzero();

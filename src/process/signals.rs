@@ -11,8 +11,9 @@ use signal_hook::iterator::exfiltrator::SignalOnly;
 
 use super::dispositions;
 
-/// What is heard and passed on to the command, the stops and the ends of children apart.
-const HEARD: [Signal; 9] = [
+/// What is heard and passed on to the command, besides the real-time signals; the stops and the ends of children apart.
+/// All that others send: what is missing cannot be heard, or tells a process of a fault of its own.
+const HEARD: [Signal; 17] = [
     Signal::HUP,
     Signal::INT,
     Signal::QUIT,
@@ -22,12 +23,22 @@ const HEARD: [Signal; 9] = [
     Signal::WINCH,
     Signal::TSTP,
     Signal::CONT,
+    Signal::ALARM,
+    Signal::VTALARM,
+    Signal::PROF,
+    Signal::IO,
+    Signal::POWER,
+    Signal::STKFLT,
+    Signal::XCPU,
+    Signal::URG,
 ];
 
 /// The signals that arrived, kept until they are taken.
 #[derive(Debug)]
 pub struct Signals {
     delivery: SignalDelivery<UnixStream, SignalOnly>,
+    /// Those that arrived and have no name.
+    real_time: Vec<i32>,
 }
 
 impl Signals {
@@ -42,19 +53,30 @@ impl Signals {
         let heard = HEARD
             .iter()
             .map(|signal| signal.as_raw())
+            .chain(libc::SIGRTMIN()..=libc::SIGRTMAX())
             .filter(|signal| !dispositions::is_ignored(*signal))
             .chain([Signal::CHILD.as_raw()]);
         Ok(Self {
             delivery: SignalDelivery::with_pipe(read, write, SignalOnly, heard)?,
+            real_time: Vec::new(),
         })
     }
 
-    /// What arrived since this was last asked, each once.
+    /// What arrived since this was last asked, each once; the real-time signals among it are kept.
     pub fn take(&mut self) -> Vec<Signal> {
-        self.delivery
-            .pending()
-            .filter_map(Signal::from_named_raw)
-            .collect()
+        let mut named = Vec::new();
+        for number in self.delivery.pending() {
+            match Signal::from_named_raw(number) {
+                Some(signal) => named.push(signal),
+                None => self.real_time.push(number),
+            }
+        }
+        named
+    }
+
+    /// The real-time signals that were kept, by their numbers: they have no names.
+    pub fn take_real_time(&mut self) -> Vec<i32> {
+        std::mem::take(&mut self.real_time)
     }
 }
 

@@ -175,6 +175,7 @@ impl Stops {
         // Ctrl-C was heard by the command's group alone, unless its guardian has told of it.
         let typed = signal.filter(|signal| matches!(*signal, Signal::INT | Signal::QUIT));
         if let Some(signal) = typed.filter(|_| was_handed && !self.has_passed_on) {
+            self.has_passed_on = true;
             pass_on(signal);
         }
     }

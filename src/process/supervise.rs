@@ -83,7 +83,14 @@ impl Waiting {
             signals: dispositions::changed_signals(),
             grace,
         };
-        let pid = guardian.prepare(&order, streams)?;
+        let pid = match guardian.prepare(&order, streams) {
+            Ok(pid) => pid,
+            Err(error) => {
+                guardian.dismiss();
+                reap_all();
+                return Err(error);
+            }
+        };
         Ok(Self {
             guardian,
             pid,
@@ -339,6 +346,11 @@ impl Supervisor {
                 Signal::INT | Signal::TERM | Signal::QUIT | Signal::HUP
             );
             self.hear(signal);
+        }
+        for number in signals.take_real_time() {
+            if self.exit.is_none() {
+                group::signal_numbered(self.command, number);
+            }
         }
         while self.guardian.as_ref().is_some_and(Guardian::has_spoken) {
             let word = self.guardian.as_ref().and_then(Guardian::hear);

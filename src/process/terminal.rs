@@ -89,7 +89,9 @@ impl Terminal {
             Ok(now) => now == group || group::is_gone(now),
             Err(_) => true,
         };
-        if std::mem::take(&mut self.handed) && is_free() {
+        // As long as it is not free it can still be taken back.
+        if self.handed && is_free() {
+            self.handed = false;
             self.give(self.own);
         }
     }

@@ -296,3 +296,37 @@ fn a_report_costs_what_it_says_however_much_its_agent_was_registered_with() {
     let ran = env.run(&run);
     assert!(ran.stderr.contains("64"), "{ran:?}");
 }
+
+#[test]
+fn an_agent_of_another_task_is_no_parent_and_nobody_is_their_own() {
+    let env = Env::new();
+    env.task("outer");
+    env.task("inner");
+    env.agent("outer", "lead");
+    // An orchestrator that an agent of the outer task started: that agent's name is still in its environment.
+    let calls: [&[&str]; 3] = [
+        &["register", "--type", "w", "--id", "a"],
+        &["run", "--type", "w", "--id", "b", "--", "true"],
+        &["run", "--detach", "--type", "w", "--id", "c", "--", "true"],
+    ];
+    for args in calls {
+        let mut command = env.command(args);
+        command.env("AGENTREG_TASK", "inner");
+        command.env("AGENTREG_AGENT", "lead");
+        let ran = command.output().unwrap();
+        assert!(ran.status.success(), "{args:?}: {ran:?}");
+    }
+    let inside =
+        "task=$(agentreg task new sub) && AGENTREG_TASK=$task agentreg register --type w --id d";
+    let args = ["run", "--task", "outer", "--id", "nested", "--", "sh", "-c"];
+    env.ok(&[&args[..], &[inside]].concat());
+    // Repeated by the agent itself, a registration names itself as its parent, and is the same all the same.
+    let args = ["register", "--task", "outer", "--type", "x", "--id", "self"];
+    env.ok(&args);
+    let again = env.command(&args).env("AGENTREG_AGENT", "self").output();
+    assert!(again.as_ref().unwrap().status.success(), "{again:?}");
+    for task in env.json(&["export", "inner"])["agents"].as_array().unwrap() {
+        assert!(task["parent"].is_null(), "{task}");
+    }
+    env.is_healthy();
+}

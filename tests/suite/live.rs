@@ -2,17 +2,25 @@
 
 mod alive;
 mod bounded;
+mod copied;
+mod descendants;
 mod detach;
 mod ends;
 mod examples;
 mod full;
 mod guardian;
+mod halted;
 mod hangup;
 mod inherits;
 mod killed;
+mod namespaces;
 mod nested;
+mod orphaned;
 mod reap;
+mod scripts;
 mod secrets;
+mod shells;
+mod signals;
 mod slots;
 mod streams;
 mod terminal;

@@ -1,6 +1,7 @@
 //! A process that is stopped in the middle of a call holds up its own task and no other.
 
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
@@ -206,6 +207,36 @@ fn a_journal_whose_torn_tail_is_cut_while_it_is_read_is_read_on() {
     env.fails(4, &["register", "--task", "U", "--type", "coder"]);
     let ran = stopped.go_on();
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    env.is_healthy();
+}
+
+/// Nothing that is watched tells of the mark that an end is applied: the commit was there before.
+#[test]
+fn who_begins_to_wait_between_a_commit_and_its_mark_hears_of_the_end() {
+    let env = two_tasks();
+    let log = env.task_dir("T").join("agents/active/a.jsonl");
+    let end = ["progress", "--task", "T", "--agent", "a", "-s", "completed"];
+    let stopped = Stopped::after("write", &log, &env, &end);
+    let wait = ["wait", "a", "--task", "T", "--timeout", "30s"];
+    let waiting = env.command(&wait).stdout(Stdio::piped()).spawn().unwrap();
+    let process = format!("/proc/{}", waiting.id());
+    crate::live::until("that it sleeps until files change", || {
+        let watches = std::fs::read_dir(format!("{process}/fd")).is_ok_and(|fds| {
+            fds.flatten().any(|fd| {
+                let to = std::fs::read_link(fd.path());
+                to.is_ok_and(|to| to.ends_with("anon_inode:inotify"))
+            })
+        });
+        watches
+            && std::fs::read_to_string(format!("{process}/wchan"))
+                .is_ok_and(|asleep| asleep.contains("poll"))
+    });
+    let applied = Instant::now();
+    assert_eq!(stopped.go_on().code, Some(0));
+    let ran = Ran::from(waiting.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    // When its time is over it looks once more.
+    assert!(applied.elapsed() < Duration::from_secs(10));
     env.is_healthy();
 }
 

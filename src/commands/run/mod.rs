@@ -128,10 +128,11 @@ fn register(
 fn heed(signals: &mut Signals) {
     for signal in signals.take() {
         match signal {
-            Signal::CHILD | Signal::WINCH | Signal::CONT => {}
+            Signal::CHILD | Signal::WINCH | Signal::CONT | Signal::URG => {}
             signal => die_of(signal.as_raw()),
         }
     }
+    signals.take_real_time().into_iter().for_each(die_of);
 }
 
 /// The command's name, without its directory.

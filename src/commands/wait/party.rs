@@ -20,6 +20,8 @@ pub struct Party {
     passing: Option<Passing>,
     /// The task's counts at the last look. Whoever is registered or ends changes them.
     counts: Counts,
+    /// And its status.
+    status: TaskStatus,
     /// The named ones, or the active ones.
     agents: Vec<Agent>,
     /// Whether agents were registered or ended since those were read.
@@ -49,6 +51,7 @@ impl Party {
             named,
             passing,
             counts: Counts::default(),
+            status: TaskStatus::Open,
             agents: Vec::new(),
             is_stale: true,
             lost: HashSet::new(),
@@ -60,6 +63,7 @@ impl Party {
     pub fn look(&mut self, store: &dyn Store, until: Until) -> Result<Tally, Failure> {
         let state = store.applied(&self.task, AgentsWanted::None)?.state;
         self.is_stale |= std::mem::replace(&mut self.counts, state.counts) != state.counts;
+        self.status = state.status;
         let may_grow = self.named.is_none() && state.status == TaskStatus::Open;
         let tally = if let Some(passing) = &mut self.passing {
             passing.look()?;
@@ -109,7 +113,7 @@ impl Party {
     }
 
     /// Applies what a killed call left, and records those that are known to be dead as failed. What cannot be recorded
-    /// counts as ended all the same, and is told. Whether there was any.
+    /// counts as ended all the same, and is told. Whether there is something new to look at.
     pub fn bury(
         &mut self,
         store: &dyn Store,
@@ -141,7 +145,10 @@ impl Party {
                 }
             }
         }
-        Ok(any)
+        // A look between a commit and the mark that it is applied leaves it out, and no file that is watched tells of that
+        // mark.
+        let state = store.applied(&self.task, AgentsWanted::None)?.state;
+        Ok(any || state.counts != self.counts || state.status != self.status)
     }
 
     /// All of them, whole.

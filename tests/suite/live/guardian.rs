@@ -66,6 +66,26 @@ fn a_command_whose_guardian_is_killed_dies_with_it_and_run_records_that() {
     assert_eq!(world.alive("a"), "no");
 }
 
+/// The command may be faster than the word that it runs.
+#[test]
+fn a_command_that_kills_its_guardian_at_once_is_ended_with_all_that_it_started() {
+    let world = World::new();
+    for round in 0..10 {
+        let id = format!("a{round}");
+        let script = "setsid sleep 1000 & kill -9 $PPID; exec sleep 1000";
+        let mut run = world.run(&id, &["--grace", "100ms"], script);
+        assert!(
+            !run.stderr(std::process::Stdio::null())
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(super::of_home(&world.env), [0; 0]);
+        let (status, end) = world.end(&id);
+        assert_eq!((status.as_str(), &end["how"]), ("failed", &"signal".into()));
+    }
+}
+
 #[test]
 fn where_both_are_killed_the_command_dies_too() {
     let world = World::new();
