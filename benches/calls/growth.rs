@@ -7,7 +7,7 @@ use super::Result;
 use super::floor::judged;
 use super::options::Options;
 use super::registry::{self, Registry, Size};
-use super::rivals::{BINARY, c_program};
+use super::rivals::{c_program, program};
 use super::rounds::{self, Rival, Times};
 use super::rows::{Point, Row, Spread, Taken, count};
 
@@ -128,7 +128,7 @@ fn memory(scratch: &Path, registries: &[Registry]) -> Result<Row> {
         for round in 0..10 {
             let call = registry.progress(&registry.one_of_ten(round));
             let mut command = Command::new(&launcher);
-            command.env_clear().arg(BINARY).args(call.get_args());
+            command.env_clear().arg(program()).args(call.get_args());
             command.envs(
                 call.get_envs()
                     .filter_map(|(key, value)| Some((key, value?))),

@@ -72,6 +72,7 @@ fn run(options: &Options) -> Result<()> {
     let scratch = tempfile::Builder::new()
         .prefix("calls-")
         .tempdir_in(&options.dir)?;
+    rivals::copy_program(scratch.path())?;
     let machine = machine::Machine::look(scratch.path())?;
     println!("{machine}\n");
     if machine.file_system == "tmpfs" {

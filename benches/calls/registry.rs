@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::Result;
-use super::rivals::BINARY;
+use super::rivals::program;
 
 /// The task of every registry.
 const TASK: &str = "TASK-bench";
@@ -67,7 +67,7 @@ impl Registry {
 
     /// A call in this registry.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(program());
         command
             .env_clear()
             .env("TZ", "UTC")
