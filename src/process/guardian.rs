@@ -37,6 +37,9 @@ pub(super) const NAME: &str = "agentreg-guardian";
 /// The most that its command gets to end in when the supervisor was killed: somebody wanted this to be over.
 const SHORT: Duration = Duration::from_millis(500);
 
+/// How long a guardian may take to tell what it is asked, or what can be seen already, before it is woken.
+pub(super) const SLOW_WORD: Duration = Duration::from_millis(200);
+
 /// A supervisor's side of its guardian.
 #[derive(Debug)]
 pub struct Guardian {
@@ -74,7 +77,7 @@ impl Guardian {
     /// Has it make a process for the command, which waits; gives that.
     pub(super) fn prepare(&self, order: &Order, streams: [BorrowedFd<'_>; 3]) -> io::Result<Pid> {
         link::send_order(&self.socket, order, streams)?;
-        match link::hear(&self.socket) {
+        match self.answer() {
             Some(Word::Ready(pid)) => Pid::from_raw(pid).ok_or_else(is_gone),
             Some(Word::NotExecuted(errno)) => Err(io::Error::from_raw_os_error(errno)),
             _ => Err(is_gone()),
@@ -85,9 +88,22 @@ impl Guardian {
     /// started others: that the guardian is gone is heard next.
     pub(super) fn begin(&self) -> io::Result<()> {
         self.say(Word::Begin);
-        match link::hear(&self.socket) {
+        match self.answer() {
             Some(Word::NotExecuted(errno)) => Err(io::Error::from_raw_os_error(errno)),
             _ => Ok(()),
+        }
+    }
+
+    /// Waits for the next word of one that may be stopped before it says that.
+    fn answer(&self) -> Option<Word> {
+        let patience = Timespec::try_from(SLOW_WORD).ok();
+        loop {
+            let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
+            match rustix::event::poll(&mut fds, patience.as_ref()) {
+                Ok(0) => self.wake(),
+                Err(rustix::io::Errno::INTR) => {}
+                _ => return link::hear(&self.socket),
+            }
         }
     }
 

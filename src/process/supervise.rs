@@ -11,7 +11,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitIdOptions, getpid, pidfd_open
 
 use super::chore::Chore;
 use super::ending::{Ending, Left, Tree};
-use super::guardian::Guardian;
+use super::guardian::{Guardian, SLOW_WORD};
 use super::link::{Order, Word};
 use super::signals::Signals;
 use super::stops::Stops;
@@ -23,8 +23,6 @@ const SETTLE: Duration = Duration::from_millis(50);
 const SETTLE_LOOK: Duration = Duration::from_millis(5);
 /// How long the system may take to end what was killed, before the guardian is left to wait for that.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// How long a guardian may take to tell of an end that is seen already, before it is woken.
-const SLOW_WORD: Duration = Duration::from_millis(200);
 /// How often it is looked whether a command is still wanted, at most.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 /// And where nobody tells of changes.

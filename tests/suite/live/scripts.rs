@@ -67,13 +67,18 @@ fn its_traps_are_run_once_for_each_key_whatever_the_command_does_with_it() {
                     &world,
                     &format!(
                         "n=0; trap 'n=$((n+1))' {name}; ulimit -c 0
-                        {run} sh -c \"{end}; {READS}\"
+                        {run} sh -c \"{end}; {READS}; echo > has-read; while :; do sleep 0.01; done\"
                         echo code-$?.; sleep 0.1; echo heard-$n."
                     )
                     .replace("$$ ", "\\$\\$ "),
                 );
                 types(&mut shell, "sh script.sh");
                 has_the_terminal(&world);
+                // A shell that hears of a signal just before it reads reads on.
+                types(&mut shell, "a line");
+                let has_read = world.env.root().join("has-read");
+                until("that it has read", || has_read.exists());
+                fs::remove_file(has_read).unwrap();
                 presses(&mut shell, key);
                 sees(&mut shell, &format!("code-{code}"));
                 sees(&mut shell, "heard-1.");
