@@ -36,7 +36,7 @@ pub fn c_program(name: &str, into: &Path) -> Result<Had<PathBuf>> {
     let mut cc = Command::new("cc");
     cc.arg("-O2").args(is_static()?.then_some("-static"));
     cc.arg(source).arg("-o").arg(&program);
-    Ok(built(&mut cc, program))
+    Ok(built(&mut cc, &program))
 }
 
 /// Builds a Rust program that does nothing, with the flags and the linkage of agentreg.
@@ -53,10 +53,10 @@ pub fn empty_program(into: &Path) -> Result<Had<PathBuf>> {
         rustc.args(["-Clink-arg=-static", "-Clink-arg=-no-pie"]);
     }
     rustc.arg(source).arg("-o").arg(&program);
-    Ok(built(&mut rustc, program))
+    Ok(built(&mut rustc, &program))
 }
 
-fn built(compiler: &mut Command, program: PathBuf) -> Had<PathBuf> {
+fn built(compiler: &mut Command, program: &Path) -> Had<PathBuf> {
     let name = compiler.get_program().to_string_lossy().into_owned();
     match compiler.output() {
         Err(error) => Err(format!("{name}: {error}")),
@@ -69,7 +69,7 @@ fn built(compiler: &mut Command, program: PathBuf) -> Had<PathBuf> {
         }
         Ok(_) => {
             let copy = program.with_extension("copy");
-            match fs::copy(&program, &copy) {
+            match fs::copy(program, &copy) {
                 Ok(_) => Ok(copy),
                 Err(error) => Err(format!("{}: {error}", copy.display())),
             }
