@@ -222,11 +222,18 @@ pub(crate) fn holder_of(file: &File) -> Option<Holder> {
 
 /// Who holds the flock on this inode, as Linux lists it in `/proc/locks`.
 fn holder(inode: u64) -> Option<Holder> {
-    // In few reads: between two of them the list may change.
-    let mut locks = String::with_capacity(1 << 16);
-    File::open("/proc/locks")
-        .and_then(|mut list| list.read_to_string(&mut locks))
-        .ok()?;
+    // How many reads it takes depends on everybody's locks; `readv` is no other file's call, so tests can count those.
+    let mut list = File::open("/proc/locks").ok()?;
+    let (mut locks, mut part) = (Vec::new(), vec![0; 1 << 16]);
+    loop {
+        match list.read_vectored(&mut [io::IoSliceMut::new(&mut part)]) {
+            Ok(0) => break,
+            Ok(read) => locks.extend(part.iter().take(read)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+    let locks = String::from_utf8_lossy(&locks);
     let pid = locks.lines().find_map(|line| {
         // `1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF`; a waiter has `->` after the number.
         let fields: Vec<&str> = line.split_whitespace().collect();
