@@ -148,14 +148,6 @@ impl Home {
         Ok(())
     }
 
-    /// The highest rev that its lock file notes; 0 if that says nothing. Read before the journal, which it never is ahead of.
-    pub(crate) fn noted(&self) -> Result<u64> {
-        let lock = self.dir.file(LOCK, Access::Read)?;
-        Ok(lock
-            .and_then(|lock| Record::read(&lock))
-            .map_or(0, |record| record.rev))
-    }
-
     /// The machine's settings.
     pub(crate) fn settings(&self) -> Result<Settings> {
         document::read(&self.dir, REGISTRY)?.ok_or_else(|| {

@@ -12,7 +12,7 @@
 //! A lock lives as long as the open file: death of the process lets go of it, whatever killed it.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -112,11 +112,10 @@ impl Lock {
         loop {
             // The last nap ends with the time, and one more try comes after it.
             let Some(nap) = naps.next() else {
-                let inode = rustix::fs::fstat(&file).map(|stat| stat.st_ino).ok();
                 return Err(Error::LockTimeout {
                     path: path.to_owned(),
                     waited: patience.timeout,
-                    holder: inode.and_then(holder),
+                    holder: holder_of(&file),
                 });
             };
             std::thread::sleep(nap);
@@ -222,18 +221,7 @@ pub(crate) fn holder_of(file: &File) -> Option<Holder> {
 
 /// Who holds the flock on this inode, as Linux lists it in `/proc/locks`.
 fn holder(inode: u64) -> Option<Holder> {
-    // How many reads it takes depends on everybody's locks; `readv` is no other file's call, so tests can count those.
-    let mut list = File::open("/proc/locks").ok()?;
-    let (mut locks, mut part) = (Vec::new(), vec![0; 1 << 16]);
-    loop {
-        match list.read_vectored(&mut [io::IoSliceMut::new(&mut part)]) {
-            Ok(0) => break,
-            Ok(read) => locks.extend(part.iter().take(read)),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return None,
-        }
-    }
-    let locks = String::from_utf8_lossy(&locks);
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
     let pid = locks.lines().find_map(|line| {
         // `1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF`; a waiter has `->` after the number.
         let fields: Vec<&str> = line.split_whitespace().collect();

@@ -74,7 +74,7 @@ use std::time::{Duration, Instant};
 
 use self::dir::Access;
 use self::home::Home;
-use self::lock::Patience;
+use self::lock::{Lock, Mode, Patience};
 use self::moment::Unapplied;
 use self::task::{TaskDir, TaskGuard};
 use super::{
@@ -213,8 +213,16 @@ impl Store for FileStore {
             Some(agent) => format!("{}/{agent}", task::LEASES),
             None => home::LOCK.to_owned(),
         };
-        let file = task.dir.file(&name, Access::Read)?;
-        Ok(file.and_then(|file| lock::holder_of(&file)))
+        let Some(file) = task.dir.file(&name, Access::Read)? else {
+            return Ok(None);
+        };
+        if lease_of.is_some() {
+            // Whoever only looks must not look like holding.
+            return Ok(lock::holder_of(&file));
+        }
+        // Mostly it is free, and the machine's list of locks need not be read.
+        let tried = Lock::try_take(file, &task.dir.at(&name), Mode::Shared)?;
+        Ok(tried.err().and_then(|taken| lock::holder_of(&taken)))
     }
 
     fn open_task(&self, new: &NewTask) -> Result<Done<TaskState>> {

@@ -2,6 +2,7 @@
 
 use super::home::Home;
 use super::line::{Commit, CommitHead, Mark};
+use super::record::Record;
 use super::rev::{Standing, judge};
 use super::task::{JOURNAL, TaskDir};
 use crate::model::{Agent, Change, TaskId};
@@ -46,7 +47,7 @@ impl Moment {
     pub(crate) fn of(home: &Home, task: &TaskDir, unapplied: Unapplied) -> Result<Self> {
         let mut looks = Looks::default();
         loop {
-            let noted = (task.noted()?, home.noted()?);
+            let noted = (Record::noted(&task.dir)?, Record::noted(&home.dir)?);
             let own = task.last_mark()?;
             let own_rev = own.as_ref().map_or(0, |mark| mark.rev);
             let last = home.last_commit_head()?;

@@ -14,6 +14,7 @@ use super::home::{Home, TASKS};
 use super::jsonl::{Backward, Sought, newer};
 use super::line::{Bad, Commit, CommitHead, Mark, decode_checked};
 use super::moment::{Looks, cut_off, empty, impossible};
+use super::record::Record;
 use super::rev::{Standing, judge};
 use super::task::{TaskDir, is_kept_name};
 use crate::model::{Change, SeveritySums, TaskId, TaskState, TaskStatus};
@@ -25,7 +26,7 @@ pub(crate) fn overview(store: &FileStore, scope: Scope) -> Result<Overview> {
     };
     let mut looks = Looks::default();
     loop {
-        let noted = home.noted()?;
+        let noted = Record::noted(&home.dir)?;
         let last = home.last_commit()?;
         let rev = last.as_ref().map(|last| last.rev);
         if rev < Some(noted) && noted > 0 {

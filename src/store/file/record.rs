@@ -20,6 +20,8 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{AtFlags, StatxFlags};
 use rustix::io::retry_on_intr;
 
+use super::dir::{Access, Dir};
+use super::home::LOCK;
 use crate::model::number;
 use crate::store::{Error, Result};
 
@@ -75,6 +77,15 @@ impl Record {
         let home = words.next()?.to_owned();
         // Revs are counted on from.
         (rev <= number::MOST).then_some(Self { rev, home })
+    }
+
+    /// The highest rev that the lock file in `dir` notes; 0 if that says nothing. Read before the journals, which it never is
+    /// ahead of.
+    pub(crate) fn noted(dir: &Dir) -> Result<u64> {
+        let lock = dir.file(LOCK, Access::Read)?;
+        Ok(lock
+            .and_then(|lock| Self::read(&lock))
+            .map_or(0, |record| record.rev))
     }
 
     /// Writes it in place into a lock file, which must not be open for appending. Without it only damage goes unnoticed,

@@ -83,6 +83,20 @@ impl Folder {
 pub(crate) const LOOKED_INTO: [Folder; 4] =
     [Folder::Active, Folder::Ended, Folder::Active, Folder::Ended];
 
+/// What `look` finds under a name of an agent's log, wherever that lies.
+fn wherever_it_lies<T>(
+    agent: &AgentId,
+    look: impl Fn(&str) -> Result<Option<T>>,
+) -> Result<Option<T>> {
+    for folder in LOOKED_INTO {
+        let found = look(&format!("{}/{}", folder.path(), log_name(agent)))?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
 /// An agent's open log and its end.
 #[derive(Debug)]
 pub(crate) struct AgentLog {
@@ -340,14 +354,6 @@ impl TaskDir {
         Ok(self.last_line()?.map_or(0, |mark: MarkHead| mark.rev))
     }
 
-    /// The highest rev that its lock file notes; 0 if that says nothing. Read before the journals, which it never is ahead of.
-    pub(crate) fn noted(&self) -> Result<u64> {
-        let lock = self.dir.file(LOCK, Access::Read)?;
-        Ok(lock
-            .and_then(|lock| Record::read(&lock))
-            .map_or(0, |record| record.rev))
-    }
-
     /// Whether the task was deleted. What is left of its directory may lie anywhere and is no task any more; its journal
     /// may be swept already.
     pub(crate) fn is_deleted(&self) -> Result<bool> {
@@ -407,24 +413,15 @@ impl TaskDir {
 
     /// Opens an agent's log for reading, wherever it lies; none if there is no such log.
     pub(crate) fn open_log(&self, agent: &AgentId) -> Result<Option<(File, PathBuf)>> {
-        for folder in LOOKED_INTO {
-            let name = format!("{}/{}", folder.path(), log_name(agent));
-            if let Some(file) = self.dir.file(&name, Access::Read)? {
-                return Ok(Some((file, self.dir.at(&name))));
-            }
-        }
-        Ok(None)
+        wherever_it_lies(agent, |name| {
+            let file = self.dir.file(name, Access::Read)?;
+            Ok(file.map(|file| (file, self.dir.at(name))))
+        })
     }
 
     /// An agent's log as it was at a rev, wherever it lies; none if there is no such log.
     pub(crate) fn log_at(&self, agent: &AgentId, rev: u64) -> Result<Option<LogAt>> {
-        for folder in LOOKED_INTO {
-            let name = format!("{}/{}", folder.path(), log_name(agent));
-            if let Some(log) = LogAt::read(&self.dir, &name, rev)? {
-                return Ok(Some(log));
-            }
-        }
-        Ok(None)
+        wherever_it_lies(agent, |name| LogAt::read(&self.dir, name, rev))
     }
 
     fn spelled_otherwise(&self, asked: &AgentId, own: &AgentId) -> Error {

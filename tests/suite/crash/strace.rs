@@ -138,9 +138,7 @@ pub fn sites_where(env: &Env, args: &[&str], refused: &[(&str, &str)]) -> Vec<Si
         let nth = counted.entry(name).or_default();
         *nth += 1;
         has_begun |= line.contains(home.to_str().unwrap());
-        // How often the machine's list of locks is read depends on the locks of everybody.
-        let reads_locks = name == "readv" && line.contains("</proc/locks>");
-        if has_begun && !reads_locks && !NOISE.contains(&name) {
+        if has_begun && !NOISE.contains(&name) {
             found.push(Site {
                 name: name.to_owned(),
                 nth: *nth,
